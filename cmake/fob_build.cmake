@@ -1,0 +1,69 @@
+# How every target of fob is compiled: the standard, the warnings, the hardening, the libraries by their own names.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS url)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(OpenSSL REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+
+add_library(fob_flags INTERFACE)
+target_compile_options(fob_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wformat=2 -Wundef -Werror
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual>
+  -fstack-protector-strong -fno-omit-frame-pointer)
+target_include_directories(fob_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(fob_flags INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE FOB_VERSION="${PROJECT_VERSION}")
+target_link_options(fob_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed)
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  target_compile_definitions(fob_flags INTERFACE _FORTIFY_SOURCE=2)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 sees phantom overflows inside libstdc++ and Boost's inlined code once it optimises or instruments.
+  target_compile_options(fob_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
+    -Wno-array-bounds -Wno-restrict)
+endif()
+if(FOB_SANITIZE)
+  target_compile_options(fob_flags INTERFACE -fsanitize=${FOB_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(fob_flags INTERFACE -fsanitize=${FOB_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(fob_flags INTERFACE -Wno-tsan)
+  endif()
+endif()
+if(FOB_FUZZ)
+  # Instrument everything for coverage; only the fuzz targets themselves link libFuzzer's main.
+  target_compile_options(fob_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# fob_library(NAME SOURCES … LINKS …): one folder's code.
+function(fob_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_LINKS} PRIVATE fob_flags)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# fob_program(NAME SOURCES … LINKS …): an executable, in build/PRESET/bin.
+function(fob_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} fob_flags)
+endfunction()

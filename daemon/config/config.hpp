@@ -1,0 +1,73 @@
+// The configuration as values: what `fob.toml` says once it has been read and checked. What each key means,
+// its type and its default stand in the option table (options.hpp), from which help and reference are made.
+#pragma once
+
+#include "ipc/base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fob::config {
+
+enum class StoreKind : std::uint8_t { systemd_creds, secret_service, file };
+enum class Authority : std::uint8_t { multiset, oauth2 };
+enum class ClientAuth : std::uint8_t { basic, post };
+enum class RefreshMode : std::uint8_t { always, on_demand };
+
+struct Daemon {
+  std::optional<StoreKind> store;  ///< nothing: the best that is available
+  std::optional<std::string> default_profile;
+  std::optional<std::filesystem::path>
+      vault_key;  ///< key file of the file store; nothing: STATE/keys/vault.key
+};
+
+struct Profile {
+  std::string name;
+  Authority authority = Authority::multiset;
+  std::string endpoint;  ///< https, or http on loopback; checked by check_endpoint()
+  std::vector<std::string> scopes;
+  std::optional<std::filesystem::path> ca_file;  ///< trusted instead of the system's CAs
+  std::optional<std::string> pin_sha256;         ///< base64 of the SHA-256 of the server's public key
+  std::optional<std::string> proxy;
+  std::optional<std::string> audience;
+  std::optional<std::string> resource;
+  ClientAuth client_auth = ClientAuth::basic;
+  RefreshMode refresh = RefreshMode::always;
+  std::chrono::seconds idle_after{};  ///< 0: never idle
+};
+
+/// Who may have which profiles; all selectors that are named must hold (design.md §8).
+struct Grant {
+  std::vector<std::string> profiles;
+  std::optional<std::string> user, group, exe, exe_sha256, unit, apparmor, selinux;
+};
+
+struct Config {
+  Daemon daemon;
+  std::map<std::string, Profile> profiles;
+  std::vector<Grant> grants;
+
+  const Profile* find(std::string_view name) const;
+};
+
+std::string_view to_string(StoreKind kind);
+
+/// Reads `file` and every `fob.d/*.toml` beside it, in the order of their names, as one configuration. An
+/// error names file, line, key and, for an unknown key, the nearest known one. Refuses files that others
+/// could have written. Fails with ErrorCode::config.
+Result<Config> load(const std::filesystem::path& file);
+
+/// The same from text; `name` stands for the file in errors. `directory` is what relative paths start from.
+Result<Config> parse(std::string_view text, std::string_view name, const std::filesystem::path& directory);
+
+/// The configuration in force, as commented TOML with every default filled in. Passwords in proxy URLs are
+/// hidden.
+std::string show(const Config& config);
+
+}  // namespace fob::config

@@ -1,0 +1,22 @@
+// Where a credential may be sent: https anywhere, http on this machine's loopback only (design.md §6).
+#pragma once
+
+#include "ipc/base/result.hpp"
+
+#include <string_view>
+
+namespace fob::config {
+
+/// "localhost", 127.0.0.0/8 or ::1 (with or without brackets), taken literally: no name is looked up.
+bool is_loopback_host(std::string_view host);
+
+/// Fails with ErrorCode::config, saying what is wrong with `url` and what would be right.
+Result<void> check_endpoint(std::string_view url);
+
+/// Fails with ErrorCode::config unless `url` is http://… or https://… or socks5h://… with a host.
+Result<void> check_proxy(std::string_view url);
+
+/// `url` with its user and password replaced by "***".
+std::string without_password(std::string_view url);
+
+}  // namespace fob::config

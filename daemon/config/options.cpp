@@ -1,0 +1,229 @@
+#include "daemon/config/options.hpp"
+
+#include "daemon/config/endpoint.hpp"
+#include "ipc/wire/limits.hpp"
+#include "ipc/wire/names.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace fob::config {
+namespace {
+
+using namespace std::string_view_literals;
+
+Error wrong(std::string detail) { return fail(ErrorCode::config, std::move(detail)); }
+
+// A word out of a few, each standing for a value.
+template <class E>
+struct Word {
+  std::string_view word;
+  E value;
+};
+
+constexpr std::array k_stores = {Word{"systemd-creds"sv, StoreKind::systemd_creds},
+                                 Word{"secret-service"sv, StoreKind::secret_service},
+                                 Word{"file"sv, StoreKind::file}};
+constexpr std::array k_authorities = {Word{"multiset"sv, Authority::multiset},
+                                      Word{"oauth2"sv, Authority::oauth2}};
+constexpr std::array k_client_auths = {Word{"basic"sv, ClientAuth::basic}, Word{"post"sv, ClientAuth::post}};
+constexpr std::array k_refresh_modes = {Word{"always"sv, RefreshMode::always},
+                                        Word{"on-demand"sv, RefreshMode::on_demand}};
+
+template <class E, std::size_t N>
+std::string word_of(const std::array<Word<E>, N>& words, E value) {
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.value == value; });
+  return std::string(found == words.end() ? ""sv : found->word);
+}
+
+template <class E, std::size_t N, class Target>
+Result<void> take_word(const std::array<Word<E>, N>& words, const Value& value, Target& target) {
+  const auto& text = std::get<std::string>(value);
+  std::string choices;
+  for (const auto& word : words) {
+    if (word.word == text) {
+      target = word.value;
+      return {};
+    }
+    choices += (choices.empty() ? "\"" : ", \"") + std::string(word.word) + "\"";
+  }
+  return wrong("\"" + text + "\" is none of " + choices);
+}
+
+Result<void> take_text(const Value& value, std::optional<std::string>& target) {
+  const auto& text = std::get<std::string>(value);
+  if (text.empty()) return wrong("it is empty; write a value or leave the key out");
+  const bool clean =
+      std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (!clean) return wrong("it holds control characters");
+  target = text;
+  return {};
+}
+
+Result<void> take_path(const Value& value, std::optional<std::filesystem::path>& target) {
+  std::optional<std::string> text;
+  if (auto taken = take_text(value, text); !taken) return taken;
+  target = *text;
+  return {};
+}
+
+Result<void> take_profile_name(const Value& value, std::optional<std::string>& target) {
+  if (!wire::is_profile_name(std::get<std::string>(value)))
+    return wrong("\"" + std::get<std::string>(value) + "\" is not a profile name");
+  return take_text(value, target);
+}
+
+Result<void> take_scopes(Profile& profile, const Value& value) {
+  const auto& scopes = std::get<std::vector<std::string>>(value);
+  if (scopes.size() > wire::k_max_scopes) return wrong("these are too many scopes");
+  for (const auto& scope : scopes)
+    if (!wire::is_scope(scope))
+      return wrong("\"" + scope + "\" is not a scope (visible ASCII without quotes and spaces)");
+  profile.scopes = scopes;
+  return {};
+}
+
+Result<void> take_endpoint(Profile& profile, const Value& value) {
+  profile.endpoint = std::get<std::string>(value);
+  return check_endpoint(profile.endpoint);
+}
+
+Result<void> take_proxy(Profile& profile, const Value& value) {
+  if (auto checked = check_proxy(std::get<std::string>(value)); !checked) return checked;
+  return take_text(value, profile.proxy);
+}
+
+Result<void> take_pin(Profile& profile, const Value& value) {
+  const auto& text = std::get<std::string>(value);
+  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
+  std::size_t size = 0;
+  if (sodium_base642bin(hash.data(), hash.size(), text.data(), text.size(), nullptr, &size, nullptr,
+                        sodium_base64_VARIANT_ORIGINAL) != 0 ||
+      size != hash.size())
+    return wrong("it must be the base64 of a SHA-256, 44 characters ending in =");
+  return take_text(value, profile.pin_sha256);
+}
+
+Result<void> take_duration(const Value& value, std::chrono::seconds& target) {
+  const auto& text = std::get<std::string>(value);
+  std::int64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(rest, text.data() + text.size());
+  const std::int64_t factor = unit == "s"     ? 1
+                              : unit == "min" ? 60
+                              : unit == "h"   ? 3600
+                              : unit == "d"   ? 86400
+                                              : 0;
+  constexpr std::int64_t k_most = 366 * 86400LL;
+  if (error != std::errc{} || factor == 0 || number < 0 || number > k_most / factor)
+    return wrong("\"" + text + "\" is not a duration; write \"90s\", \"30min\", \"6h\" or \"2d\"");
+  target = std::chrono::seconds(number * factor);
+  return {};
+}
+
+std::string text_of(const std::optional<std::string>& text) { return text.value_or(""); }
+std::string text_of(const std::optional<std::filesystem::path>& path) { return path ? path->string() : ""; }
+
+constexpr std::array k_daemon_options = {
+    Option<Daemon>{"store", Type::text, R"("systemd-creds" | "secret-service" | "file")",
+                   "the best available", "Where credentials are kept.",
+                   [](Daemon& d, const Value& v) { return take_word(k_stores, v, d.store); },
+                   [](const Daemon& d) { return Value(d.store ? word_of(k_stores, *d.store) : ""); }},
+    Option<Daemon>{"default_profile", Type::text, "a profile's name", "",
+                   "The profile of requests that name none.",
+                   [](Daemon& d, const Value& v) { return take_profile_name(v, d.default_profile); },
+                   [](const Daemon& d) { return Value(text_of(d.default_profile)); }},
+    Option<Daemon>{"vault_key", Type::text, "a file's path", "STATE/keys/vault.key",
+                   "Key of the file store. Best on another medium than the vault.",
+                   [](Daemon& d, const Value& v) { return take_path(v, d.vault_key); },
+                   [](const Daemon& d) { return Value(text_of(d.vault_key)); }},
+};
+
+constexpr std::array k_profile_options = {
+    Option<Profile>{"authority", Type::text, R"("multiset" | "oauth2")", "multiset", "Who issues the tokens.",
+                    [](Profile& p, const Value& v) { return take_word(k_authorities, v, p.authority); },
+                    [](const Profile& p) { return Value(word_of(k_authorities, p.authority)); }},
+    Option<Profile>{"endpoint", Type::text, "https://HOST/PATH, or http:// on loopback", k_multiset_endpoint,
+                    "The token endpoint. The credential is sent there and nowhere else.", take_endpoint,
+                    [](const Profile& p) { return Value(p.endpoint); }},
+    Option<Profile>{"scopes", Type::list, R"(["query", …])", "",
+                    "multiset: what the credential was created with. oauth2: sent as scope.", take_scopes,
+                    [](const Profile& p) { return Value(p.scopes); }},
+    Option<Profile>{"ca_file", Type::text, "a PEM file's path", "the system's CAs",
+                    "The only CAs trusted for this endpoint.",
+                    [](Profile& p, const Value& v) { return take_path(v, p.ca_file); },
+                    [](const Profile& p) { return Value(text_of(p.ca_file)); }},
+    Option<Profile>{"pin_sha256", Type::text, "base64 of a SHA-256", "",
+                    "The endpoint's public key must have this hash, besides a valid certificate.", take_pin,
+                    [](const Profile& p) { return Value(text_of(p.pin_sha256)); }},
+    Option<Profile>{"proxy", Type::text, "http://HOST:PORT", "none; the environment is not asked",
+                    "The way out.", take_proxy,
+                    [](const Profile& p) { return Value(without_password(text_of(p.proxy))); }},
+    Option<Profile>{"audience", Type::text, "a text", "", "oauth2: sent as audience (Auth0 and others).",
+                    [](Profile& p, const Value& v) { return take_text(v, p.audience); },
+                    [](const Profile& p) { return Value(text_of(p.audience)); }},
+    Option<Profile>{"resource", Type::text, "a URI", "", "oauth2: sent as resource (RFC 8707).",
+                    [](Profile& p, const Value& v) { return take_text(v, p.resource); },
+                    [](const Profile& p) { return Value(text_of(p.resource)); }},
+    Option<Profile>{"client_auth", Type::text, R"("basic" | "post")", "basic",
+                    "oauth2: the credential in the Authorization header or in the body (RFC 6749 §2.3.1).",
+                    [](Profile& p, const Value& v) { return take_word(k_client_auths, v, p.client_auth); },
+                    [](const Profile& p) { return Value(word_of(k_client_auths, p.client_auth)); }},
+    Option<Profile>{"refresh", Type::text, R"("always" | "on-demand")", "always",
+                    "Keep a token ready, or get one when an app asks.",
+                    [](Profile& p, const Value& v) { return take_word(k_refresh_modes, v, p.refresh); },
+                    [](const Profile& p) { return Value(word_of(k_refresh_modes, p.refresh)); }},
+    Option<Profile>{"idle_after", Type::text, R"("90s", "30min", "6h", "2d"; "0s" for never)", "0s",
+                    "No refresh any more once no app has asked for this long.",
+                    [](Profile& p, const Value& v) { return take_duration(v, p.idle_after); },
+                    [](const Profile& p) { return Value(std::to_string(p.idle_after.count()) + "s"); }},
+};
+
+Result<void> take_profiles(Grant& grant, const Value& value) {
+  grant.profiles = std::get<std::vector<std::string>>(value);
+  return {};
+}
+
+// The selectors differ in nothing but the member they fill.
+template <std::optional<std::string> Grant::*Member>
+constexpr Option<Grant> selector(std::string_view key, std::string_view form, std::string_view meaning) {
+  return {key,
+          Type::text,
+          form,
+          "",
+          meaning,
+          [](Grant& g, const Value& v) { return take_text(v, g.*Member); },
+          [](const Grant& g) { return Value(text_of(g.*Member)); }};
+}
+
+constexpr std::array k_grant_options = {
+    Option<Grant>{"profiles", Type::list, R"(["prod-query", …])", "", "What is granted.", take_profiles,
+                  [](const Grant& g) { return Value(g.profiles); }},
+    selector<&Grant::user>("user", "a user name", "The process runs as this user."),
+    selector<&Grant::group>("group", "a group name", "The process is in this group."),
+    selector<&Grant::exe>("exe", "a program's path", "The process runs this program."),
+    selector<&Grant::exe_sha256>("exe_sha256", "64 hex digits",
+                                 "The process runs a program with this SHA-256."),
+    selector<&Grant::unit>("unit", "NAME.service", "The process belongs to this systemd unit."),
+    selector<&Grant::apparmor>("apparmor", "a profile's name",
+                               "The process is confined by this AppArmor profile."),
+    selector<&Grant::selinux>("selinux", "a context", "The process runs in this SELinux context."),
+};
+
+}  // namespace
+
+std::span<const Option<Daemon>> daemon_options() { return k_daemon_options; }
+std::span<const Option<Profile>> profile_options() { return k_profile_options; }
+std::span<const Option<Grant>> grant_options() { return k_grant_options; }
+
+std::string_view to_string(StoreKind kind) {
+  const auto found =
+      std::find_if(k_stores.begin(), k_stores.end(), [&](const auto& w) { return w.value == kind; });
+  return found == k_stores.end() ? ""sv : found->word;
+}
+
+}  // namespace fob::config

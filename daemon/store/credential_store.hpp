@@ -1,0 +1,61 @@
+// The seam behind which credentials are kept: three slots a profile, and the few steps of enrolment and
+// rotation, each of them atomic: a crash at any instant leaves the state before or the state after (design.md
+// §7).
+#pragma once
+
+#include "ipc/base/clock.hpp"
+#include "ipc/base/result.hpp"
+#include "ipc/base/secret_bytes.hpp"
+#include "ipc/wire/names.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fob::store {
+
+/// A client id and its secret, as they come from the vendor's portal.
+struct Credential {
+  std::string client_id;
+  SecretBytes secret;
+};
+
+/// A credential in a slot. Versions count up from 1 within a profile and are never used again.
+struct StoredCredential {
+  Credential credential;
+  std::uint64_t version = 0;
+};
+
+/// What may be shown of a slot.
+struct SlotSummary {
+  std::string profile;
+  wire::Slot slot = wire::Slot::current;
+  std::uint64_t version = 0;
+  std::string client_id_fingerprint;
+  WallTime stored_at;
+};
+
+/// One thread at a time; several processes may use the same store. Errors: no_credential (the slot is empty),
+/// store_locked (there, but cannot be read now; the detail names the mend), store (a write failed; nothing
+/// changed).
+class CredentialStore {
+ public:
+  virtual ~CredentialStore() = default;
+
+  virtual Result<StoredCredential> load(const std::string& profile, wire::Slot slot) = 0;
+  /// Puts a credential into `next`, replacing what was staged there; returns its version.
+  virtual Result<std::uint64_t> stage(const std::string& profile, const Credential& credential) = 0;
+  /// `next` becomes `current`, `current` becomes `previous`, in one step. Fails with no_credential without a
+  /// `next`.
+  virtual Result<void> commit(const std::string& profile) = 0;
+  /// Forgets `next`; fine if there is none.
+  virtual Result<void> discard_staged(const std::string& profile) = 0;
+  /// `previous` and `current` change places. Fails with no_credential without a `previous`.
+  virtual Result<void> roll_back(const std::string& profile) = 0;
+  /// Forgets every slot of the profile. Fails with no_credential if there was none.
+  virtual Result<void> remove(const std::string& profile) = 0;
+  /// Every slot of every profile, by profile and slot.
+  virtual Result<std::vector<SlotSummary>> list() = 0;
+};
+
+}  // namespace fob::store

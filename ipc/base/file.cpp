@@ -1,0 +1,90 @@
+#include "ipc/base/file.hpp"
+
+#include <sodium.h>
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace fob {
+namespace {
+
+Result<void> write_all(int fd, std::string_view content, const std::string& name, ErrorCode code) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(code, with_errno(name));
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+Result<void> sync_directory(const std::filesystem::path& directory, ErrorCode code) {
+  const UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return fail(code, with_errno(directory.string()));
+  return {};
+}
+
+std::filesystem::path directory_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+std::string with_errno(std::string_view what) {
+  return std::string(what) + ": " + std::generic_category().message(errno);
+}
+
+Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::string_view name) {
+  std::string content;
+  std::array<char, 16384> chunk{};
+  while (true) {
+    const ssize_t n = ::read(fd, chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(code, with_errno(name));
+    if (n == 0) return content;
+    if (content.size() + static_cast<std::size_t>(n) > limit)
+      return fail(code,
+                  std::string(name) + " is larger than the " + std::to_string(limit) + " bytes allowed");
+    content.append(chunk.data(), static_cast<std::size_t>(n));
+  }
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return fail(code, with_errno(path.string()));
+  return read_all(fd.get(), limit, code, path.string());
+}
+
+Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,
+                          ErrorCode code) {
+  const std::filesystem::path temporary = path.string() + ".tmp" + std::to_string(randombytes_random());
+  const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd) return fail(code, with_errno(temporary.string()));
+
+  auto written = write_all(fd.get(), content, temporary.string(), code);
+  // fchmod, since the umask has had its say in open(2).
+  if (written && (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0 ||
+                  ::rename(temporary.c_str(), path.c_str()) != 0))
+    written = fail(code, with_errno(path.string()));
+  if (!written) {
+    ::unlink(temporary.c_str());
+    return written;
+  }
+  return sync_directory(directory_of(path), code);
+}
+
+Result<void> make_directory(const std::filesystem::path& path, mode_t mode, ErrorCode code) {
+  std::error_code ignored;
+  if (path.empty() || std::filesystem::is_directory(path, ignored)) return {};
+  if (path.has_parent_path() && path.parent_path() != path) {
+    if (auto above = make_directory(path.parent_path(), mode, code); !above) return above;
+  }
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail(code, with_errno(path.string()));
+  return {};
+}
+
+}  // namespace fob

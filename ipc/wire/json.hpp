@@ -1,0 +1,38 @@
+// JSON from outside, read safely: size and depth bounded before anything is built, no exceptions, typed
+// access that says which member is wrong. Each message's decoder is made of these.
+#pragma once
+
+#include "ipc/base/result.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fob::wire {
+
+using Json = nlohmann::json;
+
+/// Parses `text` as one JSON object of at most `limit` bytes and k_max_json_depth levels, without duplicate
+/// members. Failures carry `code`.
+Result<Json> parse_object(std::string_view text, std::size_t limit, ErrorCode code);
+
+/// The first member of `object` that is not in `known`; nothing if all are.
+std::optional<std::string> unknown_member(const Json& object, std::initializer_list<std::string_view> known);
+
+/// The string member `name`; nothing if it is absent or not a string.
+std::optional<std::string> string_member(const Json& object, const char* name);
+
+/// The integer member `name`; nothing if it is absent, not an integer or beyond int64.
+std::optional<std::int64_t> integer_member(const Json& object, const char* name);
+
+/// `json` as one line, bytes that are not UTF-8 replaced.
+std::string dump(const Json& json);
+
+/// At most `limit` bytes of `text`, control characters as spaces: for details made of what others sent.
+std::string printable(std::string_view text, std::size_t limit);
+
+}  // namespace fob::wire

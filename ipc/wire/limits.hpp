@@ -1,0 +1,41 @@
+// Every bound on what crosses a process boundary, in one place, each with its reason.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace fob::wire {
+
+// An app's request: a target with three short parameters and the headers a plain HTTP client sends.
+inline constexpr std::size_t k_max_head = 8 * 1024;
+// The largest body an app sends is a rejected token with its profile.
+inline constexpr std::size_t k_max_body = 32 * 1024;
+// Nothing we read nests deeper than an object in an object in an array.
+inline constexpr int k_max_json_depth = 8;
+// A bearer token travels in an HTTP header, and common servers take 8 to 16 KiB of headers.
+inline constexpr std::size_t k_max_token = 16 * 1024;
+// One line from the exchanger: a token, its scopes and a detail. Also what it may be asked.
+inline constexpr std::size_t k_max_exchange_answer = 64 * 1024;
+inline constexpr std::size_t k_max_exchange_request = 1024;
+// An answer a client reads from the daemon: a token answer, or a status with every profile.
+inline constexpr std::size_t k_max_answer = 4 * 1024 * 1024;
+// A detail is a sentence or two for a person.
+inline constexpr std::size_t k_max_detail = 1024;
+// Profile names are file names, unit instance names and parameters at once.
+inline constexpr std::size_t k_max_profile_name = 64;
+inline constexpr std::size_t k_max_scopes = 64;
+inline constexpr std::size_t k_max_scope_length = 256;
+
+// How long an app may ask to wait, and waits unless it says (design.md §4).
+inline constexpr std::chrono::seconds k_max_wait{60};
+inline constexpr std::chrono::seconds k_default_wait{5};
+// min_ttl is in seconds; a day is more than any token of ours lives with sense.
+inline constexpr std::chrono::hours k_max_min_ttl{24 * 365};
+// The exchanger ends by itself after 30 s (design.md §6); what is still silent after this is killed.
+inline constexpr std::chrono::seconds k_exchange_deadline{40};
+// The longest Retry-After that is obeyed, and the shortest lifetime that is not nonsense or an attack on our
+// timers.
+inline constexpr std::chrono::hours k_max_retry_after{1};
+inline constexpr std::chrono::hours k_max_lifetime{24 * 366};
+
+}  // namespace fob::wire
