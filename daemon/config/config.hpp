@@ -40,6 +40,8 @@ struct Profile {
   ClientAuth client_auth = ClientAuth::basic;
   RefreshMode refresh = RefreshMode::always;
   std::chrono::seconds idle_after{};  ///< 0: never idle
+
+  bool operator==(const Profile&) const = default;
 };
 
 /// Who may have which profiles; all selectors that are named must hold (design.md §8).

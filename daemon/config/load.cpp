@@ -2,17 +2,19 @@
 // every error names file, line and key. toml++ does the parsing; which keys exist is the option table's to
 // say.
 #include "daemon/config/config.hpp"
+#include "daemon/config/nearest.hpp"
 #include "daemon/config/options.hpp"
 #include "ipc/base/file.hpp"
 #include "ipc/wire/names.hpp"
 
+// Header-only, since the packaged library is built with exceptions.
+#define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,27 +38,9 @@ class Place {
   std::string table_;
 };
 
-// How many single-character edits apart two words are (Levenshtein).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
-}
-
 std::string unknown_key(std::string_view key, const std::vector<std::string_view>& known) {
-  const auto nearest = std::min_element(
-      known.begin(), known.end(),
-      [&](std::string_view a, std::string_view b) { return distance(key, a) < distance(key, b); });
-  if (nearest != known.end() && distance(key, *nearest) <= std::max<std::size_t>(2, key.size() / 3))
-    return "unknown key; did you mean '" + std::string(*nearest) + "'?";
+  if (const auto near = nearest(key, known))
+    return "unknown key; did you mean '" + std::string(*near) + "'?";
   std::string list;
   for (const auto name : known) list += (list.empty() ? "" : ", ") + std::string(name);
   return "unknown key; the keys here are " + list;

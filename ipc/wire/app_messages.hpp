@@ -64,6 +64,12 @@ struct Problem {
   std::optional<std::chrono::seconds> retry_after;  ///< travels in the header Retry-After
 };
 
+/// For results whose error is a Problem; as throw_exception_from_error() of base/result.hpp.
+[[noreturn]] inline void throw_exception_from_error(const Problem& problem,
+                                                    const boost::source_location& where) {
+  fob::throw_exception_from_error(Error{problem.code, problem.detail}, where);
+}
+
 std::string encode(const Problem& problem);
 /// What an answer with this status and body says; never fails: a body that is no problem document becomes
 /// `internal`.

@@ -1,0 +1,60 @@
+// What fobd knows and decides, without a socket in sight: the profiles with their keepers, the policy, and
+// the configuration they come from. The two interfaces (app_interface.hpp, operator_interface.hpp) ask it.
+#pragma once
+
+#include "daemon/broker/token_keeper.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/core/policy.hpp"
+#include "ipc/base/result.hpp"
+#include "ipc/transport/peer.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace fob::broker {
+
+class Broker {
+ public:
+  /// Starts a keeper for every profile. `config_file` is what reload() reads again.
+  Broker(config::Config config, std::filesystem::path config_file, uid_t own_uid, Surroundings surroundings);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// The keeper this peer means by `profile`, or by naming none, if it may have it. A refusal is the same
+  /// whether the profile does not exist or is not granted, unless the peer may have every profile.
+  Result<std::shared_ptr<TokenKeeper>> keeper_for(const transport::Peer& peer,
+                                                  const std::optional<std::string>& profile) const;
+  /// Every keeper this peer may have, by name.
+  std::vector<std::shared_ptr<TokenKeeper>> keepers_for(const transport::Peer& peer) const;
+
+  /// For operators: the keeper of a profile, or unknown_profile.
+  Result<std::shared_ptr<TokenKeeper>> keeper(const std::string& profile) const;
+  std::vector<std::shared_ptr<TokenKeeper>> keepers() const;
+  const config::Config& config() const { return config_; }
+
+  /// The name of a profile that is always refreshed and has no valid token; nothing if all is well.
+  std::optional<std::string> unhealthy_profile() const;
+
+  /// Reads the configuration again. On an error nothing changes. Profiles whose authority changed start anew;
+  /// the others keep their token.
+  Result<void> reload();
+
+ private:
+  void start_keeper(const config::Profile& profile);
+  Error refusal(const transport::Peer& peer, const std::string& profile) const;
+
+  config::Config config_;
+  std::filesystem::path config_file_;
+  uid_t own_uid_;
+  Surroundings around_;
+  core::Policy policy_;
+  std::map<std::string, std::shared_ptr<TokenKeeper>> keepers_;
+};
+
+}  // namespace fob::broker

@@ -1,0 +1,29 @@
+// One run of fob-exchange for a user session or by hand: spawned with a socketpair as stdin and stdout, asked
+// one line, reaped. Whatever it does (dies, hangs, floods, talks nonsense) ends in an answer within a bounded
+// time.
+#pragma once
+
+#include "ipc/wire/exchange_line.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace fob::broker {
+
+/// Asks for an exchange; the seam between the refresh clock and whatever does the exchanging.
+using Exchange = std::function<boost::asio::awaitable<wire::ExchangeAnswer>(wire::ExchangeRequest)>;
+
+struct ExchangeProgram {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;  ///< --config and the like; never anything secret
+};
+
+/// An Exchange that runs `program` each time.
+Exchange exchange_by_process(boost::asio::any_io_executor executor, ExchangeProgram program);
+
+}  // namespace fob::broker

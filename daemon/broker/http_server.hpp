@@ -1,0 +1,68 @@
+// HTTP/1.1 on a Unix socket. Everything that arrives here may come from any process on the device and is
+// hostile: Beast's parser reads it, sizes and times are bounded, and one user's connections cannot push out
+// another's. What a request means is the handler's affair.
+#pragma once
+
+#include "ipc/base/unique_fd.hpp"
+#include "ipc/transport/peer.hpp"
+#include "ipc/wire/app_messages.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace fob::broker {
+
+struct Request {
+  std::string method;
+  std::string target;
+  std::string accept;
+  std::string body;
+  transport::Peer peer;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::optional<std::chrono::seconds> retry_after;
+  std::string allow;  ///< for 405
+};
+
+/// A problem document as a response.
+Response problem_response(const wire::Problem& problem);
+Response problem_response(const Error& error);
+
+using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
+
+struct ServerLimits {
+  std::size_t connections;          ///< in all
+  std::size_t connections_per_uid;  ///< of one user
+  std::chrono::seconds head_deadline{10};
+  std::chrono::seconds body_deadline{10};
+  std::chrono::seconds write_deadline{10};
+  std::chrono::seconds idle_deadline{120};
+};
+
+/// Serves one listening socket on the io_context's thread until it is destroyed.
+class HttpServer {
+ public:
+  HttpServer(boost::asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,
+             spdlog::logger& log);
+  ~HttpServer();
+
+  std::size_t connections() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace fob::broker

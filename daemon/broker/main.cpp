@@ -1,0 +1,153 @@
+// fobd, the broker: serves tokens to apps and answers operators, over two Unix sockets. It holds no secret
+// and opens no network socket; fob-exchange does the talking to the authority.
+#include "daemon/broker/app_interface.hpp"
+#include "daemon/broker/broker.hpp"
+#include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/http_server.hpp"
+#include "daemon/broker/operator_interface.hpp"
+#include "daemon/config/locations.hpp"
+#include "ipc/base/confine.hpp"
+#include "ipc/base/file.hpp"
+#include "ipc/transport/unix_listener.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+
+#include <cstdio>
+#include <functional>
+#include <grp.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace fob;
+
+// Descriptors that are not connections: sockets, timers, exchangers, log.
+constexpr unsigned long k_reserved_descriptors = 128;
+constexpr unsigned long k_most_connections = 4096;
+
+std::optional<gid_t> admin_group() {
+  const group* entry = ::getgrnam("fob-admin");  // NOLINT(concurrency-mt-unsafe): one thread
+  if (entry == nullptr) return std::nullopt;
+  return entry->gr_gid;
+}
+
+broker::ServerLimits limits_for(unsigned long descriptors) {
+  const unsigned long spare = descriptors > 2 * k_reserved_descriptors ? descriptors - k_reserved_descriptors
+                                                                       : k_reserved_descriptors;
+  const unsigned long connections = std::min(spare, k_most_connections);
+  return {.connections = connections, .connections_per_uid = connections / 2};
+}
+
+// Root or the admin group's members reach control.sock by its mode already; who they are is checked again per
+// call.
+transport::ListenerMode control_mode(std::optional<gid_t> group) {
+  const bool can_give = group && (::geteuid() == 0 || ::getegid() == *group);
+  return can_give ? transport::ListenerMode{0660, group} : transport::ListenerMode{0600, std::nullopt};
+}
+
+broker::ExchangeProgram exchange_program(const config::Locations& at) {
+  return {config::sibling_program("fob-exchange"),
+          {"--config", at.config_file.string(), "--runtime-dir", at.runtime_dir.string(), "--state-dir",
+           at.state_dir.string()}};
+}
+
+// What is served, from the first listening socket to the last answer.
+class Daemon {
+ public:
+  Daemon(const config::Locations& at, config::Config config, spdlog::logger& log)
+      : log_(log),
+        signals_(io_, SIGTERM, SIGINT, SIGHUP),
+        broker_(std::move(config), at.config_file, ::geteuid(),
+                {io_.get_executor(), clock_, random_, log,
+                 broker::exchange_by_process(io_.get_executor(), exchange_program(at))}) {}
+
+  Result<void> serve(const config::Locations& at) {
+    auto lock = transport::lock_runtime_directory(at.runtime_dir);
+    if (!lock) return lock.error();
+    const auto admins = admin_group();
+    auto apps = transport::listen_at(at.app_socket(), {0666, std::nullopt});
+    if (!apps) return apps.error();
+    auto operators = transport::listen_at(at.control_socket(), control_mode(admins));
+    if (!operators) return operators.error();
+
+    const auto limits = limits_for(raise_descriptor_limit());
+    const broker::HttpServer app_server(io_, std::move(*apps), limits, broker::app_interface(broker_, clock_),
+                                        log_);
+    const broker::HttpServer operator_server(
+        io_, std::move(*operators), limits,
+        broker::operator_interface(broker_, clock_, {::geteuid(), admins}, log_), log_);
+    watch_signals();
+    log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
+              at.app_socket().string());
+    io_.run();
+    ::unlink(at.app_socket().c_str());
+    ::unlink(at.control_socket().c_str());
+    log_.info("fobd ends");
+    return {};
+  }
+
+ private:
+  void watch_signals() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal != SIGHUP) return io_.stop();
+      (void)broker_.reload();  // it has logged its outcome, and a signal has nobody to answer to
+      watch_signals();
+    });
+  }
+
+  spdlog::logger& log_;
+  SystemClock clock_;
+  SystemRandom random_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_;
+  broker::Broker broker_;
+};
+
+Result<void> run(const config::Locations& at, spdlog::logger& log) {
+  auto config = config::load(at.config_file);
+  if (!config) return config.error();
+  if (config->profiles.empty())
+    log.warn("{} configures no profile; add one, for example [profile.prod-query]", at.config_file.string());
+  // Any user's app may connect (a grant decides), so it must be able to reach the socket.
+  if (auto made = make_directory(at.runtime_dir, 0755, ErrorCode::config); !made) return made.error();
+  Daemon daemon(at, std::move(*config), log);
+  return daemon.serve(at);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "fobd keeps valid access tokens at hand and serves them to local apps over a Unix socket.\n"
+      "It runs in the foreground; systemd starts and confines it. See also: fob --help"};
+  config::LocationFlags flags;
+  app.add_option("--config", flags.config, "configuration file (default: /etc/fob/fob.toml)");
+  app.add_option("--runtime-dir", flags.runtime_dir, "where the sockets are (default: /run/fob)");
+  app.add_option("--state-dir", flags.state_dir, "where the file store is (default: /var/lib/fob)");
+  app.set_version_flag("--version", "fobd " FOB_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : traits(ErrorCode::usage).exit_status;
+  }
+
+  try {
+    forbid_dumps();
+    ::signal(SIGPIPE, SIG_IGN);
+    const auto log = spdlog::stderr_color_st("fobd");
+    log->set_pattern("%^%l%$: %v");
+    const auto outcome = run(config::locate(flags, config::process_environment, ::geteuid() == 0), *log);
+    if (outcome) return 0;
+    log->error("{}", outcome.error().detail);
+    return traits(outcome.error().code).exit_status;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fobd: %s\n", error.what());
+    return traits(ErrorCode::internal).exit_status;
+  }
+}

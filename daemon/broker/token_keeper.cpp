@@ -1,0 +1,224 @@
+#include "daemon/broker/token_keeper.hpp"
+
+#include "ipc/base/fingerprint.hpp"
+#include "ipc/wire/limits.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace fob::broker {
+namespace asio = boost::asio;
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+double as_seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+TokenKeeper::TokenKeeper(std::string profile, core::RefreshSettings settings,
+                         const Surroundings& surroundings)
+    : profile_(std::move(profile)),
+      around_(surroundings),
+      machine_(settings, surroundings.clock.boot_now()),
+      timer_(surroundings.executor) {}
+
+void TokenKeeper::start() {
+  asio::co_spawn(around_.executor, keep_time(shared_from_this()), asio::detached);
+  apply(machine_.on_start(around_.clock.boot_now()));
+}
+
+void TokenKeeper::retire() {
+  retired_ = true;
+  timer_.close();
+  for (auto* waiting : waiting_) waiting->cancel();
+}
+
+asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min_ttl, milliseconds wait) {
+  const auto self = shared_from_this();
+  const core::TokenPtr before = machine_.token(around_.clock.boot_now());
+  BootTime patience = around_.clock.boot_now() + wait;
+  // A token that is alive but near its end is worth waiting for, though never so long that it dies meanwhile.
+  if (before)
+    patience = std::min(patience, around_.clock.boot_now() + before->left(around_.clock.boot_now()) / 2);
+
+  while (!retired_) {
+    const BootTime now = around_.clock.boot_now();
+    const auto answer = machine_.on_demand(now, min_ttl, patience);
+    apply(answer.actions);
+    if (answer.verdict != core::Verdict::wait || now >= patience) break;
+    const std::uint64_t settled = settled_;
+    co_await await_settlement(patience);
+    // One exchange has been had: its token is the freshest there is, however long it lives.
+    const core::TokenPtr token = machine_.token(around_.clock.boot_now());
+    if (token && (token != before || settled != settled_)) break;
+  }
+  co_return outcome();
+}
+
+asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerprint, milliseconds wait) {
+  const auto self = shared_from_this();
+  const BootTime patience = around_.clock.boot_now() + wait;
+  const auto answer = machine_.on_rejected(around_.clock.boot_now(), fingerprint, patience);
+  apply(answer.actions);
+  if (answer.verdict == core::Verdict::too_soon)
+    co_return wire::Problem{
+        ErrorCode::too_many_requests,
+        "this token is new and was reported before; if the API still answers 401, the token is not "
+        "meant for it: check the profile's endpoint and scopes",
+        seconds(1)};
+  if (answer.verdict == core::Verdict::wait) co_await await_settlement(patience);
+  const core::TokenPtr token = machine_.token(around_.clock.boot_now());
+  // The rejected token itself is no answer: say why there is no other.
+  if (token && token->fingerprint == fingerprint) co_return problem();
+  co_return outcome();
+}
+
+asio::awaitable<TokenOutcome> TokenKeeper::refresh() {
+  apply(machine_.on_refresh_wanted(around_.clock.boot_now()));
+  return await_exchanges(1);
+}
+
+asio::awaitable<TokenOutcome> TokenKeeper::credential_changed() {
+  const std::uint64_t exchanges = machine_.exchanging() ? 2 : 1;
+  apply(machine_.on_credential_changed(around_.clock.boot_now()));
+  return await_exchanges(exchanges);
+}
+
+asio::awaitable<TokenOutcome> TokenKeeper::await_exchanges(std::uint64_t count) {
+  const auto self = shared_from_this();
+  const std::uint64_t target = settled_ + count;
+  const BootTime patience =
+      around_.clock.boot_now() + static_cast<int>(count) * (wire::k_exchange_deadline + seconds(5));
+  while (!retired_ && settled_ < target && around_.clock.boot_now() < patience)
+    co_await await_settlement(patience);
+  if (settled_ < target || machine_.last_failure()) co_return problem();
+  co_return outcome();
+}
+
+TokenKeeper::Status TokenKeeper::status() const {
+  const BootTime now = around_.clock.boot_now();
+  Status status{};
+  status.token = machine_.token(now);
+  status.ever_had_token = machine_.ever_had_token();
+  status.exchanging = machine_.exchanging();
+  status.asleep = machine_.asleep();
+  if (const auto next = machine_.next_attempt())
+    status.next_attempt_in = std::max(*next - now, nanoseconds(0));
+  status.reason = machine_.reason();
+  status.last_failure = machine_.last_failure();
+  status.last_failure_at = last_failure_at_;
+  status.exchanges_ok = ok_;
+  status.exchanges_failed = failed_;
+  status.served = served_;
+  return status;
+}
+
+void TokenKeeper::apply(core::Actions actions) {
+  if (retired_) return;
+  if (actions.exchange) asio::co_spawn(around_.executor, exchange_once(shared_from_this()), asio::detached);
+  if (actions.wake_at) {
+    timer_.arm(*actions.wake_at);
+  } else {
+    timer_.disarm();
+  }
+}
+
+asio::awaitable<void> TokenKeeper::exchange_once(std::shared_ptr<TokenKeeper> self) {
+  wire::ExchangeRequest request{self->profile_, wire::Slot::current};
+  const wire::ExchangeAnswer answer = co_await self->around_.exchange(std::move(request));
+  self->settle(answer);
+}
+
+asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) {
+  while (true) {
+    const bool due = co_await self->timer_.wait();
+    if (!due) co_return;
+    self->apply(self->machine_.on_timer(self->around_.clock.boot_now()));
+  }
+}
+
+void TokenKeeper::settle(const wire::ExchangeAnswer& answer) {
+  const core::Actions actions = std::visit([this](const auto& outcome) { return take(outcome); }, answer);
+  ++settled_;
+  apply(actions);
+  for (auto* waiting : waiting_) waiting->cancel();
+}
+
+core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
+  auto token = std::make_shared<core::Token>();
+  token->access_token = success.access_token;
+  token->fingerprint = fingerprint(success.access_token);
+  token->scopes = success.scopes;
+  token->credential_version = success.credential_version;
+  token->started = BootTime(success.started_boottime);
+  token->deadline = token->started + success.expires_in;
+  ++ok_;
+  around_.log.info("{}: token {} of credential version {} for {:.0f} s", profile_, token->fingerprint,
+                   token->credential_version, as_seconds(token->left(around_.clock.boot_now())));
+  return machine_.on_token(around_.clock.boot_now(), std::move(token), around_.random.unit());
+}
+
+core::Actions TokenKeeper::take(const wire::ExchangeFailure& failure) {
+  ++failed_;
+  last_failure_at_ = around_.clock.wall_now();
+  const BootTime now = around_.clock.boot_now();
+  const auto actions =
+      machine_.on_failure(now, {failure.code, failure.detail, failure.retry_after}, around_.random.unit());
+  const auto token = machine_.token(now);
+  const std::string effect =
+      token ? "the token at hand lives " +
+                  std::to_string(std::chrono::floor<seconds>(token->left(now)).count()) + " s"
+            : "apps get no token";
+  const std::string next =
+      actions.wake_at ? "next attempt in " +
+                            std::to_string(std::chrono::ceil<seconds>(*actions.wake_at - now).count()) + " s"
+                      : "next attempt at once";
+  around_.log.warn("{}: no new token ({}): {}; {}; {}", profile_, traits(failure.code).kind, failure.detail,
+                   effect, next);
+  return actions;
+}
+
+TokenOutcome TokenKeeper::outcome() {
+  const core::TokenPtr token = machine_.token(around_.clock.boot_now());
+  if (!token || retired_) return problem();
+  ++served_;
+  return token;
+}
+
+wire::Problem TokenKeeper::problem() const {
+  if (retired_)
+    return {ErrorCode::unknown_profile, "this profile has just been taken out of the configuration", {}};
+  const auto& failure = machine_.last_failure();
+  if (!failure)
+    return {ErrorCode::timeout, "the authority has not answered yet; ask again, or wait longer (wait=S)",
+            seconds(1)};
+  wire::Problem problem{failure->code, failure->detail, std::nullopt};
+  if (const auto next = machine_.next_attempt(); next && traits(failure->code).waiting_helps)
+    problem.retry_after = std::max(std::chrono::ceil<seconds>(*next - around_.clock.boot_now()), seconds(1));
+  return problem;
+}
+
+asio::awaitable<void> TokenKeeper::await_settlement(BootTime until) {
+  const nanoseconds left = std::max(until - around_.clock.boot_now(), nanoseconds(0));
+  asio::steady_timer timer(around_.executor, std::chrono::ceil<milliseconds>(left));
+  const auto place = waiting_.insert(waiting_.end(), &timer);
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  waiting_.erase(place);
+}
+
+std::string_view state_word(const TokenKeeper::Status& status) {
+  if (status.token) return "valid";
+  if (status.asleep) return "idle";
+  return status.ever_had_token ? "expired" : "none";
+}
+
+}  // namespace fob::broker

@@ -1,0 +1,103 @@
+// Keeps a valid token of one profile at hand: drives the refresh state machine (core/refresh.hpp) with a real
+// timer and real exchanges, and lets requests wait for their outcome.
+#pragma once
+
+#include "daemon/broker/exchange_process.hpp"
+#include "daemon/core/refresh.hpp"
+#include "ipc/base/clock.hpp"
+#include "ipc/base/random.hpp"
+#include "ipc/transport/boot_timer.hpp"
+#include "ipc/wire/app_messages.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fob::broker {
+
+/// What a keeper lives on. All outlive it.
+struct Surroundings {
+  boost::asio::any_io_executor executor;
+  const Clock& clock;
+  Random& random;
+  spdlog::logger& log;
+  Exchange exchange;
+};
+
+/// A token, or why there is none, as an app is to be told.
+using TokenOutcome = boost::system::result<core::TokenPtr, wire::Problem>;
+
+/// One thread. Held by shared_ptr, since waiting requests and exchanges under way keep it alive.
+class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
+ public:
+  TokenKeeper(std::string profile, core::RefreshSettings settings, const Surroundings& surroundings);
+
+  void start();
+  /// No more exchanges and no more tokens; requests that wait are told so.
+  void retire();
+
+  /// A token that lives for `min_ttl` more, waiting for at most `wait`; see design.md §4.
+  boost::asio::awaitable<TokenOutcome> token(std::optional<std::chrono::milliseconds> min_ttl,
+                                             std::chrono::milliseconds wait);
+  /// The successor of the token with this fingerprint, which an app got a 401 with.
+  boost::asio::awaitable<TokenOutcome> replace_rejected(std::string fingerprint,
+                                                        std::chrono::milliseconds wait);
+  /// A new token whatever the backoff says; an exchange under way is joined.
+  boost::asio::awaitable<TokenOutcome> refresh();
+  /// The store holds another credential: the outcome of the first exchange with it.
+  boost::asio::awaitable<TokenOutcome> credential_changed();
+
+  /// For showing. Times are as of the call.
+  struct Status {
+    core::TokenPtr token;  ///< alive, or nothing
+    bool ever_had_token;
+    bool exchanging;
+    bool asleep;
+    std::optional<std::chrono::nanoseconds> next_attempt_in;
+    core::Reason reason;
+    std::optional<core::Failure> last_failure;
+    std::optional<WallTime> last_failure_at;
+    std::uint64_t exchanges_ok;
+    std::uint64_t exchanges_failed;
+    std::uint64_t served;
+  };
+  Status status() const;
+  const std::string& profile() const { return profile_; }
+
+ private:
+  void apply(core::Actions actions);
+  void settle(const wire::ExchangeAnswer& answer);
+  core::Actions take(const wire::ExchangeSuccess& success);
+  core::Actions take(const wire::ExchangeFailure& failure);
+  TokenOutcome outcome();
+  wire::Problem problem() const;
+  boost::asio::awaitable<void> await_settlement(BootTime until);
+  boost::asio::awaitable<TokenOutcome> await_exchanges(std::uint64_t count);
+
+  static boost::asio::awaitable<void> exchange_once(std::shared_ptr<TokenKeeper> self);
+  static boost::asio::awaitable<void> keep_time(std::shared_ptr<TokenKeeper> self);
+
+  std::string profile_;
+  Surroundings around_;
+  core::Refresh machine_;
+  transport::BootTimer timer_;
+  bool retired_ = false;
+  std::uint64_t settled_ = 0;  ///< exchanges that have ended
+  std::list<boost::asio::steady_timer*> waiting_;
+  std::optional<WallTime> last_failure_at_;
+  std::uint64_t ok_ = 0, failed_ = 0, served_ = 0;
+};
+
+/// "valid", "expired", "none" (there never was a token) or "idle": one word for each profile's state,
+/// everywhere.
+std::string_view state_word(const TokenKeeper::Status& status);
+
+}  // namespace fob::broker

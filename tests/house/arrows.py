@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""The arrows of the house: which room may include which. Any other include is a failure (see daemon/DESIGN.md)."""
+import re
+import sys
+from pathlib import Path
+
+ROOMS = {
+    "ipc/base": set(),
+    "ipc/wire": {"ipc/base"},
+    "ipc/transport": {"ipc/base", "ipc/wire"},
+    "ipc/client": {"ipc/base", "ipc/wire"},
+    "daemon/config": {"ipc/base", "ipc/wire"},
+    "daemon/core": {"ipc/base"},
+    "daemon/store": {"ipc/base", "ipc/wire", "daemon/config"},
+    "daemon/broker": {"ipc/base", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
+    "daemon/exchanger": {"ipc/base", "ipc/wire", "daemon/config", "daemon/store"},
+    "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store"},
+    "tests/authority": {"ipc/base", "ipc/wire"},
+}
+# Which rooms may include a library: the first start of the include's path that fits decides.
+LIBRARIES = {
+    # Beast's parser takes its bytes as an Asio buffer; no other part of Asio is in libfob.
+    "boost/asio/buffer.hpp": {"ipc/client", "ipc/transport", "daemon/broker", "tests/authority"},
+    "curl/": {"daemon/exchanger"},
+    "openssl/": {"daemon/exchanger", "tests/authority"},
+    "boost/asio": {"ipc/transport", "daemon/broker", "tests/authority"},
+    "boost/beast": {"ipc/client", "daemon/broker", "tests/authority"},
+    "toml++/": {"daemon/config"},
+    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/cli", "tests/authority"},
+    "spdlog/": {"daemon/broker", "tests/authority"},
+}
+PROJECT = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+LIBRARY = re.compile(r"^\s*#\s*include\s+<([^>]+)>")
+
+
+def room_of(path):
+    return next((room for room in ROOMS if path.startswith(room + "/")), None)
+
+
+def faults(root):
+    for file in sorted(root.rglob("*.[ch]pp")):
+        name = file.relative_to(root).as_posix()
+        room = room_of(name)
+        if room is None:
+            continue
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if found := PROJECT.match(line):
+                target = room_of(found[1])
+                if target is None:
+                    yield f"{name}:{number}: \"{found[1]}\" is not an absolute path into a room"
+                elif target != room and target not in ROOMS[room]:
+                    yield f"{name}:{number}: {room} must not include {target}"
+            if found := LIBRARY.match(line):
+                rooms = next((rooms for start, rooms in LIBRARIES.items() if found[1].startswith(start)), None)
+                if rooms is not None and room not in rooms:
+                    yield f"{name}:{number}: {room} must not include <{found[1]}>"
+
+
+def main():
+    found = list(faults(Path(sys.argv[1])))
+    print("\n".join(found) or "every include keeps to the arrows")
+    sys.exit(1 if found else 0)
+
+
+main()

@@ -1,0 +1,39 @@
+// Clock and randomness whose hands the test turns.
+#pragma once
+
+#include "ipc/base/clock.hpp"
+#include "ipc/base/random.hpp"
+
+#include <chrono>
+
+namespace fob::test {
+
+class ManualClock final : public Clock {
+ public:
+  BootTime boot_now() const override { return boot_; }
+  WallTime wall_now() const override { return wall_; }
+
+  void set_boot(BootTime now) { boot_ = now; }
+  void set_wall(WallTime now) { wall_ = now; }
+  /// Both hands, as when time simply passes.
+  void advance(std::chrono::milliseconds by) {
+    boot_ += by;
+    wall_ += by;
+  }
+
+ private:
+  BootTime boot_{std::chrono::hours(1)};
+  WallTime wall_ = std::chrono::sys_days{std::chrono::year{2026} / 1 / 31};
+};
+
+/// Draws the same number every time.
+class FixedRandom final : public Random {
+ public:
+  explicit FixedRandom(double unit) : unit_(unit) {}
+  double unit() override { return unit_; }
+
+ private:
+  double unit_;
+};
+
+}  // namespace fob::test

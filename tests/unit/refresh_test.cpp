@@ -1,0 +1,284 @@
+#include "daemon/core/refresh.hpp"
+
+#include "daemon/core/policy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace fob::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+const BootTime k_start{1h};
+
+TokenPtr a_token(BootTime started, std::chrono::nanoseconds lifetime, std::string name = "t",
+                 std::uint64_t version = 1) {
+  return std::make_shared<Token>(Token{name, name, {}, version, started, started + lifetime});
+}
+
+Failure a_failure(ErrorCode code) { return {code, "because", std::nullopt}; }
+
+// A machine that has had its first token, 100 s of life, at k_start.
+Refresh with_token() {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_token(k_start, a_token(k_start, 100s), 0.5);
+  return machine;
+}
+
+TEST(Refresh, ExchangesAtOnceWhenStarted) {
+  Refresh machine({}, k_start);
+  EXPECT_TRUE(machine.on_start(k_start).exchange);
+  EXPECT_TRUE(machine.exchanging());
+}
+
+TEST(Refresh, OnDemandWaitsForAnAppToAsk) {
+  Refresh machine({.on_demand = true}, k_start);
+  const auto actions = machine.on_start(k_start);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_FALSE(actions.wake_at);
+  EXPECT_TRUE(machine.asleep());
+  const auto answer = machine.on_demand(k_start, {}, k_start + 5s);
+  EXPECT_EQ(answer.verdict, Verdict::wait);
+  EXPECT_TRUE(answer.actions.exchange);
+  EXPECT_FALSE(machine.on_token(k_start, a_token(k_start, 100s), 0.5).wake_at) << "no timer, no radio";
+}
+
+TEST(Refresh, RefreshesBetweenSeventyAndEightyFivePercentOfTheLifetime) {
+  for (const double draw : {0.0, 0.5, 0.999}) {
+    Refresh machine({}, k_start);
+    machine.on_start(k_start);
+    const auto actions = machine.on_token(k_start + 1s, a_token(k_start, 1000s), draw);
+    ASSERT_TRUE(actions.wake_at);
+    EXPECT_GE(*actions.wake_at, k_start + 700s);
+    EXPECT_LE(*actions.wake_at, k_start + 850s);
+    EXPECT_EQ(machine.reason(), Reason::refresh);
+  }
+}
+
+TEST(Refresh, ServesTheTokenAtHandWhileItLives) {
+  Refresh machine = with_token();
+  EXPECT_EQ(machine.on_demand(k_start + 50s, {}, k_start + 55s).verdict, Verdict::serve);
+  EXPECT_TRUE(machine.token(k_start + 99s));
+  EXPECT_FALSE(machine.token(k_start + 100s)) << "a dead token is no token";
+}
+
+TEST(Refresh, ServesTheOldTokenWhileTheAuthorityIsAway) {
+  Refresh machine = with_token();
+  machine.on_timer(k_start + 80s);
+  machine.on_failure(k_start + 81s, a_failure(ErrorCode::unreachable), 0.5);
+  EXPECT_EQ(machine.on_demand(k_start + 82s, 1s, k_start + 87s).verdict, Verdict::serve);
+  EXPECT_TRUE(machine.token(k_start + 99s));
+}
+
+TEST(Refresh, JoinsAnExchangeThatIsUnderWay) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  for (int i = 0; i < 40; ++i) {
+    const auto answer = machine.on_demand(k_start, {}, k_start + 5s);
+    EXPECT_EQ(answer.verdict, Verdict::wait);
+    EXPECT_FALSE(answer.actions.exchange);
+  }
+}
+
+TEST(Refresh, BringsARefreshForwardForAMinTtl) {
+  Refresh machine = with_token();
+  const auto answer = machine.on_demand(k_start + 50s, 60s, k_start + 55s);
+  EXPECT_EQ(answer.verdict, Verdict::wait);
+  EXPECT_TRUE(answer.actions.exchange);
+}
+
+TEST(Refresh, NeverExchangesForMoreThanAFreshTokenCanGive) {
+  Refresh machine = with_token();
+  EXPECT_EQ(machine.on_demand(k_start + 50s, 3600s, k_start + 55s).verdict, Verdict::serve);
+}
+
+TEST(Refresh, NeverReplacesATokenThatIsTooNewForAMinTtl) {
+  Refresh machine = with_token();
+  EXPECT_EQ(machine.on_demand(k_start + 9s, 99s, k_start + 14s).verdict, Verdict::serve);
+  EXPECT_EQ(machine.on_demand(k_start + 11s, 99s, k_start + 16s).verdict, Verdict::wait);
+}
+
+TEST(Refresh, FailsAtOnceWhereTheNextAttemptIsBeyondThePatience) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, a_failure(ErrorCode::rejected), 0.5);
+  EXPECT_EQ(machine.on_demand(k_start + 1s, {}, k_start + 6s).verdict, Verdict::fail);
+  ASSERT_TRUE(machine.last_failure());
+  EXPECT_EQ(machine.last_failure()->code, ErrorCode::rejected);
+}
+
+TEST(Refresh, WaitsForARetryThatComesInTime) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, a_failure(ErrorCode::unreachable), 0.0);
+  EXPECT_EQ(machine.on_demand(k_start, {}, k_start + 5s).verdict, Verdict::wait);
+}
+
+TEST(Refresh, ADemandNeverShortensABackoff) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, a_failure(ErrorCode::unreachable), 0.5);
+  EXPECT_FALSE(machine.on_demand(k_start + 1ms, {}, k_start + 5s).actions.exchange);
+}
+
+TEST(Refresh, ProbesARejectedCredentialSlowly) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  const auto first = machine.on_failure(k_start, a_failure(ErrorCode::rejected), 0.0);
+  EXPECT_EQ(first.wake_at, k_start + 5min);
+  EXPECT_EQ(machine.reason(), Reason::probe);
+  BootTime now = *first.wake_at;
+  std::chrono::nanoseconds last{};
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_TRUE(machine.on_timer(now).exchange);
+    const auto next = machine.on_failure(now, a_failure(ErrorCode::rejected), 0.0);
+    last = *next.wake_at - now;
+    now = *next.wake_at;
+  }
+  EXPECT_EQ(last, 1h);
+}
+
+TEST(Refresh, TriesAtOnceWhenTheCredentialChanges) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, a_failure(ErrorCode::rejected), 0.5);
+  EXPECT_TRUE(machine.on_credential_changed(k_start + 1s).exchange);
+}
+
+TEST(Refresh, ExchangesAgainWhereTheCredentialChangedDuringAnExchange) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  EXPECT_FALSE(machine.on_credential_changed(k_start).exchange) << "one in flight at most";
+  EXPECT_TRUE(machine.on_token(k_start, a_token(k_start, 100s, "old"), 0.5).exchange);
+  machine.on_token(k_start + 1s, a_token(k_start, 100s, "new", 2), 0.5);
+  EXPECT_EQ(machine.token(k_start + 1s)->fingerprint, "new");
+}
+
+TEST(Refresh, ATokenOfTheCredentialBeforeNeverReplacesTheOneAtHand) {
+  Refresh machine = with_token();
+  machine.on_timer(k_start + 80s);
+  machine.on_credential_changed(k_start + 81s);
+  machine.on_token(k_start + 82s, a_token(k_start + 80s, 100s, "late"), 0.5);
+  EXPECT_EQ(machine.token(k_start + 82s)->fingerprint, "t");
+}
+
+TEST(Refresh, ForgetsTheTokenOfACredentialThatWasRemoved) {
+  Refresh machine = with_token();
+  machine.on_credential_changed(k_start + 1s);
+  machine.on_failure(k_start + 2s, a_failure(ErrorCode::no_credential), 0.5);
+  EXPECT_FALSE(machine.token(k_start + 2s));
+}
+
+TEST(Refresh, KeepsTheTokenWhereARefreshFindsNoCredential) {
+  Refresh machine = with_token();
+  machine.on_timer(k_start + 80s);
+  machine.on_failure(k_start + 81s, a_failure(ErrorCode::no_credential), 0.5);
+  EXPECT_TRUE(machine.token(k_start + 82s));
+}
+
+TEST(Refresh, ObeysARetryAfterThatIsLongerThanItsBackoff) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  const auto actions = machine.on_failure(k_start, {ErrorCode::rate_limited, "", 90s}, 0.5);
+  EXPECT_EQ(actions.wake_at, k_start + 90s);
+}
+
+TEST(Refresh, ARejectedTokenIsReplacedOnceForAll) {
+  Refresh machine = with_token();
+  const auto first = machine.on_rejected(k_start + 50s, "t", k_start + 55s);
+  EXPECT_EQ(first.verdict, Verdict::wait);
+  EXPECT_TRUE(first.actions.exchange);
+  EXPECT_FALSE(machine.on_rejected(k_start + 50s, "t", k_start + 55s).actions.exchange);
+}
+
+TEST(Refresh, ARejectionOfAnOldTokenGetsTheOneAtHand) {
+  Refresh machine = with_token();
+  EXPECT_EQ(machine.on_rejected(k_start + 50s, "older", k_start + 55s).verdict, Verdict::serve);
+}
+
+TEST(Refresh, ARejectionOfABrandNewTokenIsNoReasonForAnother) {
+  Refresh machine = with_token();
+  EXPECT_EQ(machine.on_rejected(k_start + 1s, "t", k_start + 6s).verdict, Verdict::too_soon);
+}
+
+TEST(Refresh, ATokenThatArrivesDeadIsAFailure) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_token(k_start + 10s, a_token(k_start, 5s), 0.5);
+  EXPECT_FALSE(machine.token(k_start + 10s));
+  ASSERT_TRUE(machine.last_failure());
+  EXPECT_EQ(machine.last_failure()->code, ErrorCode::bad_answer);
+}
+
+TEST(Refresh, SleepsWhenNobodyHasAskedForLong) {
+  Refresh machine({.on_demand = false, .idle_after = 30s}, k_start);
+  machine.on_start(k_start);
+  const auto armed = machine.on_token(k_start, a_token(k_start, 100s), 0.5);
+  const auto actions = machine.on_timer(*armed.wake_at);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_FALSE(actions.wake_at);
+  EXPECT_TRUE(machine.asleep());
+  EXPECT_TRUE(machine.on_demand(k_start + 200s, {}, k_start + 205s).actions.exchange);
+}
+
+// A device whose authority answers nothing but failures, asked all the time: 15 s must see fewer than 25
+// attempts.
+TEST(Refresh, AttemptsAreBoundedUnderEveryFailure) {
+  std::mt19937 generator(1);
+  std::uniform_real_distribution<double> draw(0, 1);
+  for (const ErrorCode code :
+       {ErrorCode::rejected, ErrorCode::forbidden, ErrorCode::rate_limited, ErrorCode::unreachable,
+        ErrorCode::timeout, ErrorCode::tls, ErrorCode::clock_wrong, ErrorCode::bad_answer,
+        ErrorCode::store_locked, ErrorCode::config, ErrorCode::no_credential}) {
+    Refresh machine({}, k_start);
+    Actions actions = machine.on_start(k_start);
+    int attempts = 0;
+    for (BootTime now = k_start; now < k_start + 15s; now += 10ms) {
+      if (actions.exchange) {
+        ++attempts;
+        machine.on_failure(now, a_failure(code), draw(generator));
+      }
+      actions = machine.on_timer(now);
+      if (!actions.exchange) actions = machine.on_demand(now, {}, now + 5s).actions;
+    }
+    EXPECT_LT(attempts, 25) << traits(code).kind;
+    EXPECT_GE(attempts, 1);
+  }
+}
+
+TEST(Backoff, StaysBetweenItsBounds) {
+  JitteredBackoff backoff;
+  std::mt19937 generator(1);
+  std::uniform_real_distribution<double> draw(0, 1);
+  for (int i = 0; i < 1000; ++i) {
+    const auto wait = backoff.next(draw(generator));
+    EXPECT_GE(wait, 1s);
+    EXPECT_LE(wait, 60s);
+  }
+}
+
+TEST(Policy, WithoutGrantsItsOwnUserMayHaveEverythingAndNobodyElseAnything) {
+  const Policy policy(1000, {});
+  EXPECT_TRUE(policy.may_have({.uid = 1000}, "any"));
+  EXPECT_FALSE(policy.may_have({.uid = 1001}, "any"));
+  EXPECT_FALSE(policy.may_have({.uid = 0}, "any"));
+}
+
+TEST(Policy, WithGrantsNobodyHasMoreThanIsGranted) {
+  const Policy policy(1000, {Rule{{"a"}, 1001, false}});
+  EXPECT_TRUE(policy.may_have({.uid = 1001}, "a"));
+  EXPECT_FALSE(policy.may_have({.uid = 1001}, "b"));
+  EXPECT_FALSE(policy.may_have({.uid = 1000}, "a"));
+}
+
+TEST(Policy, ARuleThatCannotBeJudgedMatchesNobody) {
+  const Policy policy(1000, {Rule{{"a"}, 1001, true}, Rule{{"b"}, std::nullopt, false}});
+  EXPECT_FALSE(policy.may_have({.uid = 1001}, "a"));
+  EXPECT_FALSE(policy.may_have({.uid = 1001}, "b"));
+}
+
+}  // namespace
+}  // namespace fob::core

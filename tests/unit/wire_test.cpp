@@ -1,0 +1,221 @@
+#include "ipc/wire/app_messages.hpp"
+#include "ipc/wire/control_messages.hpp"
+#include "ipc/wire/exchange_line.hpp"
+#include "ipc/wire/json.hpp"
+#include "ipc/wire/limits.hpp"
+#include "ipc/wire/names.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fob::wire {
+namespace {
+
+using namespace std::chrono_literals;
+
+Result<TokenQuery> query(const std::string& target) {
+  const auto decoded = decode_target(target);
+  if (!decoded) return decoded.error();
+  return decode_token_query(*decoded);
+}
+
+ExchangeSuccess a_success() {
+  ExchangeSuccess success;
+  success.access_token = "abc.def.ghi";
+  success.started_boottime = 123456789ns;
+  success.expires_in = 1799000ms;
+  success.scopes = {"query", "write"};
+  success.credential_version = 7;
+  success.clock_skew = -250ms;
+  return success;
+}
+
+TEST(Names, AProfileNameIsSafeAsAFileName) {
+  for (const auto* good : {"a", "prod-query", "0", "A.b_c-d"}) EXPECT_TRUE(is_profile_name(good)) << good;
+  for (const auto* bad : {"", ".", "..", "-x", "_x", "a/b", "a b", "a\n", "ä", "a%2f"})
+    EXPECT_FALSE(is_profile_name(bad)) << bad;
+  EXPECT_TRUE(is_profile_name(std::string(64, 'x')));
+  EXPECT_FALSE(is_profile_name(std::string(65, 'x')));
+}
+
+TEST(Names, ABearerTokenCannotBreakOutOfAHeader) {
+  EXPECT_TRUE(is_bearer_token("abc.def-_~+/="));
+  for (const auto* bad : {"", "a b", "a\r\nX: y", "a\x7f", "\xc3\xa4"})
+    EXPECT_FALSE(is_bearer_token(bad)) << bad;
+  EXPECT_FALSE(is_bearer_token(std::string(k_max_token + 1, 'x')));
+}
+
+TEST(TokenQuery, TakesAllItsParameters) {
+  const auto q = query("/v1/token?profile=prod-query&min_ttl=2.5&wait=0");
+  ASSERT_TRUE(q) << q.error().detail;
+  EXPECT_EQ(q->profile, "prod-query");
+  EXPECT_EQ(q->min_ttl, 2500ms);
+  EXPECT_EQ(q->wait, 0ms);
+}
+
+TEST(TokenQuery, HasTheContractsDefaults) {
+  const auto q = query("/v1/token");
+  ASSERT_TRUE(q);
+  EXPECT_FALSE(q->profile);
+  EXPECT_FALSE(q->min_ttl);
+  EXPECT_EQ(q->wait, 5s);
+}
+
+TEST(TokenQuery, DecodesPercentEncoding) {
+  EXPECT_EQ(query("/v1/token?profile=prod%2Dquery")->profile, "prod-query");
+}
+
+TEST(TokenQuery, RefusesWhatItDoesNotKnowAndSaysSo) {
+  for (const auto* bad :
+       {"/v1/token?profil=x", "/v1/token?profile=..%2Fetc", "/v1/token?profile=", "/v1/token?min_ttl=-1",
+        "/v1/token?min_ttl=1e3", "/v1/token?min_ttl=", "/v1/token?min_ttl=0x10", "/v1/token?wait=61",
+        "/v1/token?wait=1.2345", "/v1/token?wait=.5", "/v1/token?wait=5.", "/v1/token?wait=%205",
+        "/v1/token?min_ttl=99999999999999999999", "/v1/token?profile=a&profile=a", "/v1/token?%00=1"}) {
+    const auto q = query(bad);
+    ASSERT_FALSE(q) << bad;
+    EXPECT_EQ(q.error().code, ErrorCode::bad_request) << bad;
+    EXPECT_FALSE(q.error().detail.empty()) << bad;
+  }
+}
+
+TEST(Target, RefusesWhatIsNotInOriginForm) {
+  for (const auto* bad : {"", "v1/token", "http://fob/v1/token", "*", "/a b", "/%zz", "/\x01"})
+    EXPECT_FALSE(decode_target(bad)) << bad;
+}
+
+TEST(RejectedReport, NamesTheTokenByFingerprintOrByItself) {
+  EXPECT_EQ(decode_rejected_report(R"({"profile":"p","fingerprint":"ba7816bf"})")->fingerprint, "ba7816bf");
+  const auto report = decode_rejected_report(R"({"access_token":"abc"})");
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->fingerprint, "ba7816bf");
+  EXPECT_FALSE(report->profile);
+}
+
+TEST(RejectedReport, RefusesEverythingElse) {
+  for (const auto* bad :
+       {"", "[]", "null", "{", "{}", R"({"fingerprint":"BA7816BF"})", R"({"fingerprint":"ba7816b"})",
+        R"({"fingerprint":7})", R"({"fingerprint":"ba7816bf","access_token":"abc"})",
+        R"({"access_token":""})", R"({"access_token":"a b"})", R"({"profile":"/","access_token":"abc"})",
+        R"({"access_token":"abc","extra":1})", R"({"access_token":"abc","access_token":"abc"})"}) {
+    const auto report = decode_rejected_report(bad);
+    ASSERT_FALSE(report) << bad;
+    EXPECT_EQ(report.error().code, ErrorCode::bad_request);
+  }
+}
+
+TEST(Json, NestedTooDeepIsRefusedWithoutBeingBuilt) {
+  std::string deep = "{\"a\":";
+  for (int i = 0; i < 800; ++i) deep += "[";
+  const auto refused = parse_object(deep, k_max_body, ErrorCode::bad_request);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().detail.find("nests deeper"), std::string::npos);
+}
+
+TEST(Json, TooLargeIsRefused) {
+  const std::string large = "{\"a\":\"" + std::string(100, 'x') + "\"}";
+  EXPECT_TRUE(parse_object(large, 1000, ErrorCode::bad_request));
+  EXPECT_FALSE(parse_object(large, 100, ErrorCode::bad_request));
+}
+
+TEST(Json, PrintableLeavesNoControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m", 64), "a b [31m"); }
+
+TEST(TokenAnswer, ComesBackAsItWent) {
+  TokenAnswer answer;
+  answer.access_token = "abc";
+  answer.expires_in = 42s;
+  answer.profile = "p";
+  answer.scopes = {"query"};
+  answer.fingerprint = "ba7816bf";
+  const auto decoded = decode_token_answer(encode(answer));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(decoded->access_token, "abc");
+  EXPECT_EQ(decoded->expires_in, 42s);
+  EXPECT_EQ(decoded->scopes, answer.scopes);
+}
+
+TEST(TokenAnswer, HasTheContractsBytes) {
+  TokenAnswer answer{"abc", 42s,       std::chrono::sys_days{std::chrono::year{2026} / 1 / 31},
+                     "p",   {"query"}, "ba7816bf"};
+  EXPECT_EQ(
+      encode(answer),
+      R"({"access_token":"abc","token_type":"Bearer","expires_in":42,"expires_at":"2026-01-31T00:00:00Z",)"
+      R"("profile":"p","scopes":["query"],"fingerprint":"ba7816bf"})");
+}
+
+TEST(Problem, ComesBackByItsUrn) {
+  const Problem back = decode_problem(403, encode(Problem{ErrorCode::not_granted, "no", {}}));
+  EXPECT_EQ(back.code, ErrorCode::not_granted);
+  EXPECT_EQ(back.detail, "no");
+  EXPECT_EQ(decode_problem(500, "<html>").code, ErrorCode::internal);
+}
+
+TEST(ExchangeLine, ASuccessComesBackAsItWent) {
+  const auto back = decode_exchange_answer(encode(ExchangeAnswer(a_success())));
+  ASSERT_TRUE(back) << back.error().detail;
+  const auto& success = std::get<ExchangeSuccess>(*back);
+  EXPECT_EQ(success.access_token, "abc.def.ghi");
+  EXPECT_EQ(success.started_boottime, 123456789ns);
+  EXPECT_EQ(success.expires_in, 1799000ms);
+  EXPECT_EQ(success.scopes, (std::vector<std::string>{"query", "write"}));
+  EXPECT_EQ(success.credential_version, 7u);
+  EXPECT_EQ(success.clock_skew, -250ms);
+}
+
+TEST(ExchangeLine, AFailureComesBackAsItWent) {
+  const auto back = decode_exchange_answer(
+      encode(ExchangeAnswer(ExchangeFailure{ErrorCode::rate_limited, 429, "slow\ndown", 3s})));
+  ASSERT_TRUE(back);
+  const auto& failure = std::get<ExchangeFailure>(*back);
+  EXPECT_EQ(failure.code, ErrorCode::rate_limited);
+  EXPECT_EQ(failure.status, 429);
+  EXPECT_EQ(failure.detail, "slow down");
+  EXPECT_EQ(failure.retry_after, 3000ms);
+}
+
+TEST(ExchangeLine, ARetryAfterIsBounded) {
+  const auto back = decode_exchange_answer(
+      R"({"v":1,"ok":false,"kind":"rate-limited","status":429,"retry_after_ms":999999999999})");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(std::get<ExchangeFailure>(*back).retry_after, std::chrono::milliseconds(k_max_retry_after));
+}
+
+TEST(ExchangeLine, ARequestComesBackAsItWent) {
+  EXPECT_EQ(encode(ExchangeRequest{"prod-query", Slot::current}),
+            R"({"v":1,"profile":"prod-query","slot":"current"})");
+  const auto back = decode_exchange_request(R"({"v":1,"profile":"prod-query","slot":"next"})");
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->slot, Slot::next);
+}
+
+TEST(ExchangeLine, RefusesEveryWrongRequest) {
+  for (const auto* bad :
+       {"", "{}", R"({"v":2,"profile":"p","slot":"current"})", R"({"v":1,"profile":"../p","slot":"current"})",
+        R"({"v":1,"profile":"p","slot":"later"})", R"({"v":1,"profile":"p"})",
+        R"({"v":1,"profile":"p","slot":"current","endpoint":"https://evil"})"})
+    EXPECT_FALSE(decode_exchange_request(bad)) << bad;
+}
+
+TEST(ExchangeLine, RefusesEveryWrongAnswer) {
+  const std::string good = encode(ExchangeAnswer(a_success()));
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = good;
+    const auto at = changed.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return changed.replace(at, from.size(), to);
+  };
+  for (const auto& bad :
+       {std::string("{}"), std::string(R"({"v":1,"ok":false,"kind":"fine"})"), with("\"v\":1", "\"v\":2"),
+        with("true", "1"), with("abc.def.ghi", "a b"), with("Bearer", "MAC"), with("1799000", "0"),
+        with("1799000", "-5"), with("1799000", "1e99"), with("1799000", "99999999999999"),
+        with("123456789", "-1"), with("\"query\"", "17"), with("\"query\"", "\"a b\""),
+        good.substr(0, good.size() / 2)})
+    EXPECT_FALSE(decode_exchange_answer(bad)) << bad;
+}
+
+TEST(ProfileBody, TakesOneProfileAndNothingElse) {
+  EXPECT_EQ(*decode_profile_body(encode_profile_body("p")), "p");
+  for (const auto* bad : {"", "{}", R"({"profile":1})", R"({"profile":"p","x":1})", R"(["p"])"})
+    EXPECT_FALSE(decode_profile_body(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace fob::wire
