@@ -1,0 +1,95 @@
+#include "daemon/exchanger/exchange.hpp"
+
+#include "daemon/exchanger/answer.hpp"
+#include "daemon/exchanger/detail.hpp"
+#include "daemon/exchanger/token_request.hpp"
+#include "daemon/exchanger/transport_failure.hpp"
+#include "daemon/store/open_store.hpp"
+#include "ipc/base/file.hpp"
+#include "ipc/base/unique_fd.hpp"
+#include "ipc/wire/json.hpp"
+
+#include <array>
+#include <fcntl.h>
+
+namespace fob::exchanger {
+namespace {
+
+using wire::ExchangeAnswer;
+using wire::ExchangeFailure;
+
+ExchangeFailure failed(const Error& error) {
+  // A code without a word of its own on the line came from the store: for the broker it is one that cannot be
+  // read.
+  const bool has_word = !traits(error.code).kind.empty();
+  return {has_word ? error.code : ErrorCode::store_locked,
+          0,
+          wire::printable(error.detail, k_longest_detail),
+          {}};
+}
+
+Result<config::Profile> find_profile(const config::Config& config, const std::string& name,
+                                     const config::Locations& locations) {
+  const auto* profile = config.find(name);
+  if (profile == nullptr)
+    return fail(ErrorCode::config, "there is no [profile." + name + "] in " + locations.config_file.string() +
+                                       "; add it, or ask for another profile");
+  if (profile->ca_file && !UniqueFd(::open(profile->ca_file->c_str(), O_RDONLY | O_CLOEXEC)))
+    return fail(ErrorCode::config, "ca_file of [profile." + name + "] cannot be read (" +
+                                       with_errno(profile->ca_file->string()) + "); correct it or its mode");
+  return *profile;
+}
+
+// Every form in which the credential was sent, and so could come back in an authority's words.
+void hide_credential(ExchangeAnswer& answer, const store::Credential& credential,
+                     const HttpRequest& request) {
+  auto* failure = std::get_if<ExchangeFailure>(&answer);
+  if (failure == nullptr) return;
+  const WipingString coded_id = form_encoded(credential.client_id);
+  const WipingString coded_secret = form_encoded(credential.secret.reveal());
+  const std::string_view authorization = request.authorization;
+  const std::string_view pair =
+      authorization.substr(std::min(authorization.size(), authorization.find(' ') + 1));
+  const std::array<std::string_view, 5> secrets = {credential.secret.reveal(), coded_secret, pair,
+                                                   credential.client_id, coded_id};
+  failure->detail = presentable(std::move(failure->detail), secrets);
+}
+
+ExchangeAnswer ask(const config::Profile& profile, const store::StoredCredential& stored,
+                   const Surroundings& around) {
+  const HttpRequest request = make_token_request(profile, stored.credential);
+  AskedWith asked;
+  asked.version = stored.version;
+  asked.started = around.clock.boot_now();
+  const HttpOutcome outcome = around.post(request);
+  asked.received = around.clock.wall_now();
+
+  const auto* answered = std::get_if<HttpAnswer>(&outcome);
+  ExchangeAnswer answer = answered != nullptr ? interpret(*answered, profile, asked)
+                                              : explain(std::get<TransportFailure>(outcome), profile,
+                                                        asked.received, around.build_epoch);
+  hide_credential(answer, stored.credential, request);
+  return answer;
+}
+
+}  // namespace
+
+ExchangeAnswer exchange(std::string_view line, const Surroundings& around) {
+  const auto request = wire::decode_exchange_request(line);
+  // There is no word for it on the line: only a broker of another version, or a captured one, gets here.
+  if (!request)
+    return failed(fail(ErrorCode::config, "fob-exchange does not understand the request (" +
+                                              request.error().detail +
+                                              "); fobd and fob-exchange must be of one installation"));
+  const auto config = config::load(around.locations.config_file);
+  if (!config) return failed(config.error());
+  const auto profile = find_profile(*config, request->profile, around.locations);
+  if (!profile) return failed(profile.error());
+  const auto store = store::open_store(*config, around.locations, around.clock);
+  if (!store) return failed(store.error());
+  const auto stored = (*store)->load(request->profile, request->slot);
+  if (!stored) return failed(stored.error());
+  return ask(*profile, *stored, around);
+}
+
+}  // namespace fob::exchanger

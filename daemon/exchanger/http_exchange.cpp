@@ -1,0 +1,276 @@
+#include "daemon/exchanger/http_exchange.hpp"
+
+#include "daemon/config/endpoint.hpp"
+#include "daemon/exchanger/secret_memory.hpp"
+
+#include <curl/curl.h>
+#include <openssl/x509_vfy.h>
+
+#include <array>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <type_traits>
+
+namespace fob::exchanger {
+namespace {
+
+// design.md §6.
+constexpr long k_connect_timeout_ms = 10'000;
+constexpr long k_total_timeout_ms = 30'000;
+// A hashed directory: OpenSSL reads the one certificate it needs, where the bundle would have it parse all.
+constexpr const char* k_system_cas = "/etc/ssl/certs";
+
+// A curl handle with all that must outlive it.
+class Transfer {
+ public:
+  explicit Transfer(const HttpRequest& request);
+  HttpOutcome run();
+
+ private:
+  template <class T>
+  void set(CURLoption option, T value) {
+    static_assert(!std::is_same_v<T, int> && !std::is_same_v<T, bool>, "libcurl takes long");
+    if (curl_easy_setopt(handle_.get(), option, value) != CURLE_OK)
+      throw std::runtime_error("libcurl refuses option " + std::to_string(option));
+  }
+  template <class T>
+  T info(CURLINFO what) const {
+    T value{};
+    curl_easy_getinfo(handle_.get(), what, &value);
+    return value;
+  }
+  void add_header(const char* line);
+  void set_limits();
+  void set_trust(const HttpRequest& request);
+  void set_route(const HttpRequest& request);
+  void set_content(const HttpRequest& request);
+  HttpAnswer answer() const;
+  TransportFailure failure(CURLcode code) const;
+  Trouble trouble(CURLcode code) const;
+  Trouble trouble_of_tls(CURLcode code) const;
+  std::string header(const char* name) const;
+
+  static std::size_t on_body(char* bytes, std::size_t one, std::size_t count, void* self);
+  static std::size_t on_head(char* line, std::size_t one, std::size_t count, void* self);
+  static int before_request(void* self, char* peer, char* local, int peer_port, int local_port);
+
+  struct Close {
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  };
+  std::string body_;
+  std::size_t head_size_ = 0;
+  bool too_big_ = false;
+  bool off_loopback_ = false;
+  std::array<char, CURL_ERROR_SIZE> error_{};
+  std::unique_ptr<curl_slist, Close> headers_;
+  std::unique_ptr<CURL, Close> handle_;
+};
+
+Transfer::Transfer(const HttpRequest& request) : handle_(curl_easy_init()) {
+  if (!handle_) throw std::runtime_error("libcurl gives no handle");
+  set(CURLOPT_ERRORBUFFER, error_.data());
+  set_limits();
+  set_trust(request);
+  set_route(request);
+  set_content(request);
+}
+
+void Transfer::set_limits() {
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, k_connect_timeout_ms);
+  set(CURLOPT_TIMEOUT_MS, k_total_timeout_ms);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs is not waited for once time is up
+  set(CURLOPT_MAXFILESIZE, static_cast<long>(k_max_http_body));
+  set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_HEADERFUNCTION, &Transfer::on_head);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_HTTP09_ALLOWED, 0L);
+}
+
+void Transfer::set_trust(const HttpRequest& request) {
+  set(CURLOPT_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // The proxy, if it speaks TLS itself, is always judged by the system's CAs.
+  set(CURLOPT_PROXY_CAINFO, static_cast<const char*>(nullptr));
+  set(CURLOPT_PROXY_CAPATH, k_system_cas);
+  // ca_file stands instead of the system's CAs, not beside them.
+  set(CURLOPT_CAINFO, request.ca_file ? request.ca_file->c_str() : nullptr);
+  set(CURLOPT_CAPATH, request.ca_file ? nullptr : k_system_cas);
+  if (request.pin_sha256) set(CURLOPT_PINNEDPUBLICKEY, ("sha256//" + *request.pin_sha256).c_str());
+}
+
+void Transfer::set_route(const HttpRequest& request) {
+  const bool clear = request.url.starts_with("http://");
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+  set(CURLOPT_PROTOCOLS_STR, clear ? "http" : "https");
+  // "" rather than unset, else libcurl asks the environment. In clear there is never a proxy: the credential
+  // would leave this machine with it.
+  set(CURLOPT_PROXY, clear || !request.proxy ? "" : request.proxy->c_str());
+  set(CURLOPT_NOPROXY, "");
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // no Authorization to the proxy
+  if (clear) {
+    set(CURLOPT_PREREQFUNCTION, &Transfer::before_request);
+    set(CURLOPT_PREREQDATA, static_cast<void*>(this));
+  }
+}
+
+void Transfer::set_content(const HttpRequest& request) {
+  if (!request.authorization.empty())
+    add_header((WipingString("Authorization: ") + request.authorization).c_str());
+  add_header(("Content-Type: " + std::string(request.content_type)).c_str());
+  add_header("Accept: application/json");
+  add_header("Expect:");
+  set(CURLOPT_HTTPHEADER, headers_.get());
+  set(CURLOPT_USERAGENT, "fob-exchange/" FOB_VERSION);
+  set(CURLOPT_POST, 1L);
+  set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
+  set(CURLOPT_POSTFIELDS, request.body.c_str());  // not copied; the request outlives the transfer
+}
+
+void Transfer::add_header(const char* line) {
+  curl_slist* longer = curl_slist_append(headers_.get(), line);
+  if (longer == nullptr) throw std::bad_alloc();
+  static_cast<void>(headers_.release());
+  headers_.reset(longer);
+}
+
+std::size_t Transfer::on_body(char* bytes, std::size_t one, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::size_t size = one * count;
+  transfer.too_big_ = transfer.body_.size() + size > k_max_http_body;
+  if (transfer.too_big_) return 0;
+  transfer.body_.append(bytes, size);
+  return size;
+}
+
+std::size_t Transfer::on_head(char*, std::size_t one, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  transfer.head_size_ += one * count;
+  transfer.too_big_ = transfer.head_size_ > k_max_http_head;
+  return transfer.too_big_ ? 0 : one * count;
+}
+
+// The name said loopback; this is where the connection really went, before a byte has been sent on it.
+int Transfer::before_request(void* self, char* peer, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  transfer.off_loopback_ = !config::is_loopback_host(peer);
+  return transfer.off_loopback_ ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+std::string Transfer::header(const char* name) const {
+  curl_header* found = nullptr;
+  if (curl_easy_header(handle_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return "";
+  return found->value;
+}
+
+HttpAnswer Transfer::answer() const {
+  HttpAnswer answer;
+  answer.status = static_cast<int>(info<long>(CURLINFO_RESPONSE_CODE));
+  answer.content_type = header("Content-Type");
+  answer.date = header("Date");
+  answer.retry_after = header("Retry-After");
+  if (const char* url = info<const char*>(CURLINFO_REDIRECT_URL); url != nullptr) answer.redirect = url;
+  answer.body = body_;
+  return answer;
+}
+
+Trouble Transfer::trouble_of_tls(CURLcode code) const {
+  if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH) return Trouble::pin;
+  if (code == CURLE_SSL_CACERT_BADFILE) return Trouble::ca_file;
+  if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    // The chain is judged first and leaves its reason; where it left none (libcurl starts from
+    // "unspecified"), it was the name.
+    const long verify = info<long>(CURLINFO_SSL_VERIFYRESULT);
+    const bool chain_is_good = verify == X509_V_OK || verify == X509_V_ERR_UNSPECIFIED;
+    return chain_is_good || verify == X509_V_ERR_HOSTNAME_MISMATCH ? Trouble::host_name
+                                                                   : Trouble::certificate;
+  }
+  // A connection that just ends in the handshake comes under the same code; only the text tells them apart.
+  const std::string_view text = error_.data();
+  const bool ended = text.find("SSL_ERROR_SYSCALL") != text.npos || text.find("reset") != text.npos ||
+                     text.find("unexpected eof") != text.npos;
+  return ended ? Trouble::dropped : Trouble::handshake;
+}
+
+Trouble Transfer::trouble(CURLcode code) const {
+  if (off_loopback_) return Trouble::off_loopback;
+  if (too_big_ || code == CURLE_FILESIZE_EXCEEDED) return Trouble::too_big;
+  if (code == CURLE_OUT_OF_MEMORY)
+    return Trouble::too_big;  // also what a line beyond libcurl's 100 KiB is called
+  if (info<long>(CURLINFO_HTTP_CONNECTCODE) >= 300) return Trouble::proxy;
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return Trouble::resolve;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return Trouble::resolve_proxy;
+    case CURLE_PROXY:
+      return Trouble::proxy;
+    case CURLE_COULDNT_CONNECT:
+      return Trouble::connect;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+      return Trouble::dropped;
+    case CURLE_RECV_ERROR:
+      return info<long>(CURLINFO_RESPONSE_CODE) != 0 ? Trouble::cut_short : Trouble::dropped;
+    case CURLE_PARTIAL_FILE:
+      return Trouble::cut_short;
+    case CURLE_OPERATION_TIMEDOUT:
+      return info<curl_off_t>(CURLINFO_PRETRANSFER_TIME_T) == 0 ? Trouble::connect_timeout
+                                                                : Trouble::answer_timeout;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_CACERT_BADFILE:
+      return trouble_of_tls(code);
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // "Received HTTP/0.9 when not allowed"
+      return Trouble::not_http;
+    default:
+      return Trouble::other;
+  }
+}
+
+TransportFailure Transfer::failure(CURLcode code) const {
+  const char* text = error_.front() != '\0' ? error_.data() : curl_easy_strerror(code);
+  return {trouble(code), static_cast<int>(info<long>(CURLINFO_RESPONSE_CODE)),
+          info<long>(CURLINFO_SSL_VERIFYRESULT), text};
+}
+
+HttpOutcome Transfer::run() {
+  const CURLcode code = curl_easy_perform(handle_.get());
+  if (code == CURLE_OK) return answer();
+  return failure(code);
+}
+
+// Each of these would let the environment write session keys to a file, load code into this process, or
+// change whom it trusts.
+void ignore_environment() {
+  for (const char* name : {"SSLKEYLOGFILE", "OPENSSL_CONF", "OPENSSL_CONF_INCLUDE", "OPENSSL_MODULES",
+                           "OPENSSL_ENGINES", "SSL_CERT_FILE", "SSL_CERT_DIR"})
+    ::unsetenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+}
+
+}  // namespace
+
+HttpLibrary::HttpLibrary() {
+  ignore_environment();
+  if (!give_openssl_wiping_memory()) throw std::runtime_error("OpenSSL does not take our memory functions");
+  if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, wiping_malloc, wiping_free, wiping_realloc, wiping_strdup,
+                           wiping_calloc) != CURLE_OK)
+    throw std::runtime_error("libcurl does not start");
+}
+
+HttpLibrary::~HttpLibrary() { curl_global_cleanup(); }
+
+HttpOutcome HttpLibrary::post(const HttpRequest& request) const { return Transfer(request).run(); }
+
+}  // namespace fob::exchanger
