@@ -1,5 +1,5 @@
-// Runs a fuzz target over every file of a corpus directory, for builds without libFuzzer. An empty corpus is a
-// failure: it would be a test that cannot fail.
+// Runs a fuzz target over every file of a corpus directory, for builds without libFuzzer. An empty corpus is
+// a failure: it would be a test that cannot fail.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -1,0 +1,26 @@
+#include "daemon/cli/config_commands.hpp"
+
+#include "daemon/cli/speech.hpp"
+
+namespace fob::cli {
+
+Result<int> check_config(const Context& context) {
+  const auto file = context.locations().config_file;
+  const auto config = config::load(file);
+  if (!config) return config.error();
+  const auto count = config->profiles.size();
+  if (auto printed = print(file.string() + ": fine, " + std::to_string(count) +
+                           (count == 1 ? " profile\n" : " profiles\n"));
+      !printed)
+    return printed.error();
+  return 0;
+}
+
+Result<int> show_config(const Context& context) {
+  const auto config = config::load(context.locations().config_file);
+  if (!config) return config.error();
+  if (auto printed = print(config::show(*config)); !printed) return printed.error();
+  return 0;
+}
+
+}  // namespace fob::cli

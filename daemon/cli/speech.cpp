@@ -1,0 +1,57 @@
+#include "daemon/cli/speech.hpp"
+
+#include "daemon/config/locations.hpp"
+#include "ipc/base/file.hpp"
+
+#include <cerrno>
+#include <unistd.h>
+
+namespace fob::cli {
+namespace {
+
+// Whether all of it got out; errno says why not.
+bool write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace
+
+void say(std::string_view message) { write_all(STDERR_FILENO, "fob: " + std::string(message) + "\n"); }
+
+Result<void> print(std::string_view result) {
+  if (!write_all(STDOUT_FILENO, result))
+    return fail(ErrorCode::internal, with_errno("cannot write to stdout"));
+  return {};
+}
+
+bool may_colour() {
+  return ::isatty(STDOUT_FILENO) == 1 && !config::process_environment("NO_COLOR") &&
+         config::process_environment("TERM").value_or("dumb") != "dumb";
+}
+
+std::string painted(std::string_view text, Colour colour, bool coloured) {
+  if (!coloured || colour == Colour::none) return std::string(text);
+  const std::string_view start = colour == Colour::good  ? "\033[32m"
+                                 : colour == Colour::bad ? "\033[31m"
+                                                         : "\033[2m";
+  return std::string(start) + std::string(text) + "\033[0m";
+}
+
+std::string in_words(std::chrono::seconds duration) {
+  const auto seconds = std::max<std::int64_t>(duration.count(), 0);
+  const auto two = [](std::int64_t large, const char* unit, std::int64_t small, const char* small_unit) {
+    return std::to_string(large) + unit + (small == 0 ? "" : " " + std::to_string(small) + small_unit);
+  };
+  if (seconds < 60) return std::to_string(seconds) + " s";
+  if (seconds < 3600) return two(seconds / 60, " min", 0, "");
+  if (seconds < 86400) return two(seconds / 3600, " h", seconds % 3600 / 60, " min");
+  return two(seconds / 86400, " d", seconds % 86400 / 3600, " h");
+}
+
+}  // namespace fob::cli

@@ -1,0 +1,142 @@
+#include "daemon/cli/trial.hpp"
+
+#include "ipc/base/unique_fd.hpp"
+#include "ipc/wire/limits.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <variant>
+#include <vector>
+
+namespace fob::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// What fob-exchange needs to find its store; everything else of our environment is none of its business, and
+// could change where it connects or what it trusts.
+constexpr std::array k_kept_variables = {"HOME",
+                                         "XDG_CONFIG_HOME",
+                                         "XDG_STATE_HOME",
+                                         "XDG_DATA_HOME",
+                                         "XDG_RUNTIME_DIR",
+                                         "DBUS_SESSION_BUS_ADDRESS",
+                                         "CREDENTIALS_DIRECTORY"};
+
+wire::ExchangeFailure failure(ErrorCode code, std::string detail) { return {code, 0, std::move(detail), {}}; }
+
+wire::ExchangeFailure not_started(const std::filesystem::path& exchanger, int reason) {
+  return failure(ErrorCode::internal, exchanger.string() +
+                                          " cannot be started: " + std::generic_category().message(reason) +
+                                          "; it belongs beside fob or in its libexec directory");
+}
+
+// A child process that does not outlive this object.
+class Child {
+ public:
+  explicit Child(pid_t pid) : pid_(pid) {}
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  pid_t pid_;
+};
+
+std::vector<std::string> kept_environment() {
+  std::vector<std::string> kept;
+  for (const char* name : k_kept_variables)
+    if (const auto value = config::process_environment(name))
+      kept.push_back(std::string(name) + "=" + *value);
+  return kept;
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Starts the exchanger with `channel` as its stdin and stdout; returns its pid, or -1 with errno.
+pid_t spawn(const std::filesystem::path& exchanger, const config::Locations& locations, int channel) {
+  std::vector<std::string> words = {exchanger.string(), "--config", locations.config_file.string(),
+                                    "--state-dir", locations.state_dir.string()};
+  std::vector<std::string> variables = kept_environment();
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, channel, STDIN_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, channel, STDOUT_FILENO);
+  pid_t pid = -1;
+  errno = ::posix_spawn(&pid, exchanger.c_str(), &actions, nullptr, pointers_to(words).data(),
+                        pointers_to(variables).data());
+  const int reason = errno;
+  ::posix_spawn_file_actions_destroy(&actions);
+  errno = reason;
+  return reason == 0 ? pid : -1;
+}
+
+// Everything up to the end of the first line; nothing where the channel ends or `until` comes before that.
+std::optional<std::string> read_line(int channel, const Clock& clock, BootTime until) {
+  std::string line;
+  std::array<char, 4096> chunk{};
+  while (line.size() <= wire::k_max_exchange_answer) {
+    const auto left = std::chrono::ceil<milliseconds>(until - clock.boot_now());
+    pollfd waiting{channel, POLLIN, 0};
+    const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
+    if (ready < 0 && errno == EINTR) continue;
+    const ssize_t n = ready <= 0 ? -1 : ::recv(channel, chunk.data(), chunk.size(), 0);
+    if (n <= 0) return std::nullopt;
+    const std::string_view fresh(chunk.data(), static_cast<std::size_t>(n));
+    const auto end = fresh.find('\n');
+    line.append(fresh.substr(0, end));
+    if (end != std::string_view::npos) return line;
+  }
+  return line;
+}
+
+wire::ExchangeAnswer read_answer(int channel, const Clock& clock, BootTime until) {
+  const auto line = read_line(channel, clock, until);
+  if (!line && clock.boot_now() >= until)
+    return failure(ErrorCode::timeout, "fob-exchange did not answer in time; try again");
+  if (!line) return failure(ErrorCode::internal, "fob-exchange ended without an answer; try again");
+  auto answer = wire::decode_exchange_answer(*line);
+  if (!answer)
+    return failure(ErrorCode::bad_answer, "fob-exchange's answer cannot be read (" + answer.error().detail +
+                                              "); is it of another version than fob?");
+  return std::move(*answer);
+}
+
+}  // namespace
+
+wire::ExchangeAnswer try_staged_credential(const std::string& profile, const std::filesystem::path& exchanger,
+                                           const config::Locations& locations, const Clock& clock,
+                                           milliseconds within) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return not_started(exchanger, errno);
+  const UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  const pid_t pid = spawn(exchanger, locations, theirs.get());
+  if (pid < 0) return not_started(exchanger, errno);
+  const Child child(pid);
+  theirs.reset();
+
+  // A short line always fits the socket's buffer; if the child is gone already, reading will say so.
+  const std::string request = wire::encode(wire::ExchangeRequest{profile, wire::Slot::next}) + "\n";
+  ::send(ours.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  return read_answer(ours.get(), clock, clock.boot_now() + within);
+}
+
+}  // namespace fob::cli

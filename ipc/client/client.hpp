@@ -1,0 +1,45 @@
+// A blocking HTTP/1.1 client over a Unix socket: one connection, one request, one answer, every step under
+// one deadline. It needs no event loop, so that it can live inside a command or any app. What answers is
+// trusted to be whoever may bind the socket (root's directory guards that), but its bytes are bounded and
+// checked.
+#pragma once
+
+#include "ipc/base/clock.hpp"
+#include "ipc/client/http_answer.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace fob::client {
+
+enum class Verb : std::uint8_t { get, post };
+
+struct HttpRequest {
+  Verb verb = Verb::get;
+  std::string target;  ///< origin form, already percent-encoded
+  std::string body;    ///< JSON; sent with POST only
+  std::string_view accept = "application/json";
+};
+
+class Client {
+ public:
+  /// `when_refused` ends the message of a connection the kernel forbids: what the caller can do about it.
+  Client(std::filesystem::path socket, const Clock& clock, std::string when_refused);
+
+  /// The answer, whatever its status. Fails with daemon_not_running (nobody listens), timeout (not all of it
+  /// came `within` that time), not_granted (the kernel forbids the connection), config (the socket's path is
+  /// too long for a socket) or internal (the answer is cut short, too long or not HTTP).
+  Result<HttpAnswer> request(const HttpRequest& request, std::chrono::milliseconds within) const;
+
+  /// The same, where anything but 200 is a failure: its problem document, as code and detail.
+  Result<HttpAnswer> demand(const HttpRequest& request, std::chrono::milliseconds within) const;
+
+ private:
+  std::filesystem::path socket_;
+  const Clock& clock_;
+  std::string when_refused_;
+};
+
+}  // namespace fob::client

@@ -1,0 +1,239 @@
+#include "daemon/cli/enrolment.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace fob::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using wire::Slot;
+
+// Slots in memory that hold versions only, and a note of what was done.
+class NotedStore final : public store::CredentialStore {
+ public:
+  Result<store::StoredCredential> load(const std::string&, Slot) override {
+    return fail(ErrorCode::no_credential, "");
+  }
+  Result<std::uint64_t> stage(const std::string&, const store::Credential&) override {
+    steps.emplace_back("stage");
+    slots[Slot::next] = ++last_version;
+    return last_version;
+  }
+  Result<void> commit(const std::string&) override {
+    steps.emplace_back("commit");
+    if (commit_fails) return fail(ErrorCode::store, "the disk is full");
+    if (slots.contains(Slot::current)) slots[Slot::previous] = slots[Slot::current];
+    slots[Slot::current] = slots[Slot::next];
+    slots.erase(Slot::next);
+    return {};
+  }
+  Result<void> discard_staged(const std::string&) override {
+    steps.emplace_back("discard");
+    slots.erase(Slot::next);
+    return {};
+  }
+  Result<void> roll_back(const std::string&) override { return {}; }
+  Result<void> remove(const std::string&) override { return {}; }
+  Result<std::vector<store::SlotSummary>> list() override {
+    std::vector<store::SlotSummary> summaries = {{"another", Slot::current, 9, "", {}}};
+    for (const auto& [slot, version] : slots) summaries.push_back({"prod", slot, version, "", {}});
+    return summaries;
+  }
+
+  void put_current() { slots[Slot::current] = last_version = 1; }
+
+  std::map<Slot, std::uint64_t> slots;
+  std::uint64_t last_version = 0;
+  bool commit_fails = false;
+  std::vector<std::string> steps;
+};
+
+wire::ExchangeAnswer accepted() {
+  wire::ExchangeSuccess success;
+  success.expires_in = std::chrono::minutes(30);
+  return success;
+}
+
+wire::ExchangeAnswer failed(ErrorCode code) { return wire::ExchangeFailure{code, 0, "this and that", {}}; }
+
+class CredentialEnrolment : public ::testing::Test {
+ protected:
+  Result<void> enrol(Purpose purpose, bool with_trial = true) {
+    Enrolment enrolment({store_,
+                         [this](const std::string&) {
+                           store_.steps.emplace_back("try");
+                           return trial_;
+                         },
+                         [this](const std::string&) {
+                           store_.steps.emplace_back("tell");
+                           return told_;
+                         },
+                         [this](const std::string& message) { said_.push_back(message); }},
+                        "prod");
+    if (auto begun = enrolment.begin(purpose); !begun) return begun;
+    return enrolment.enrol({"id", SecretBytes::copy_of("secret")}, with_trial);
+  }
+
+  NotedStore store_;
+  wire::ExchangeAnswer trial_ = accepted();
+  Result<void> told_;
+  std::vector<std::string> said_;
+};
+
+TEST_F(CredentialEnrolment, TriesTheFirstCredentialBeforeItIsInForce) {
+  ASSERT_TRUE(enrol(Purpose::add));
+  EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "commit", "tell"));
+  EXPECT_THAT(said_,
+              ElementsAre("prod: stored as version 1; the authority accepts it, with tokens for 30 min",
+                          "prod: a token is in force"));
+}
+
+TEST_F(CredentialEnrolment, TriesNothingWhereAskedNotTo) {
+  ASSERT_TRUE(enrol(Purpose::add, false));
+  EXPECT_THAT(store_.steps, ElementsAre("stage", "commit", "tell"));
+  EXPECT_EQ(said_.front(), "prod: stored as version 1, without a trial as you asked");
+}
+
+TEST_F(CredentialEnrolment, ChangesNothingWhereTheAuthorityRefusesTheCredential) {
+  for (const ErrorCode refusal : {ErrorCode::rejected, ErrorCode::forbidden}) {
+    store_ = {};
+    trial_ = failed(refusal);
+    const auto enrolled = enrol(Purpose::add);
+    ASSERT_FALSE(enrolled);
+    EXPECT_EQ(traits(enrolled.error().code).exit_status, 6);
+    EXPECT_THAT(enrolled.error().detail, HasSubstr("this and that; nothing was changed"));
+    EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "discard"));
+    EXPECT_THAT(store_.slots, IsEmpty());
+  }
+}
+
+TEST_F(CredentialEnrolment, KeepsAFirstCredentialThatCannotBeTried) {
+  for (const ErrorCode code :
+       {ErrorCode::unreachable, ErrorCode::timeout, ErrorCode::tls, ErrorCode::clock_wrong,
+        ErrorCode::bad_answer, ErrorCode::rate_limited, ErrorCode::config, ErrorCode::internal}) {
+    store_ = {};
+    said_.clear();
+    trial_ = failed(code);
+    ASSERT_TRUE(enrol(Purpose::add));
+    EXPECT_TRUE(store_.slots.contains(Slot::current));
+    EXPECT_EQ(said_.front(),
+              "warning: prod: stored as version 1, but untested, since the trial failed: this and that");
+  }
+}
+
+TEST_F(CredentialEnrolment, ReplacesNothingByACredentialThatCannotBeTried) {
+  for (const Purpose purpose : {Purpose::add, Purpose::rotate}) {
+    store_ = {};
+    store_.put_current();
+    trial_ = failed(ErrorCode::unreachable);
+    const auto enrolled = enrol(purpose);
+    ASSERT_FALSE(enrolled);
+    EXPECT_EQ(enrolled.error().code, ErrorCode::unreachable);
+    EXPECT_THAT(enrolled.error().detail, HasSubstr("--no-trial"));
+    EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "discard"));
+    EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}}));
+  }
+}
+
+TEST_F(CredentialEnrolment, RotatesAndWaitsForANewToken) {
+  store_.put_current();
+  ASSERT_TRUE(enrol(Purpose::rotate));
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 2}, {Slot::previous, 1}}));
+  EXPECT_EQ(said_.back(), "prod: a new token is in force");
+}
+
+TEST_F(CredentialEnrolment, FailsARotationThatBringsNoToken) {
+  store_.put_current();
+  told_ = fail(ErrorCode::unreachable, "no route");
+  const auto rotated = enrol(Purpose::rotate);
+  ASSERT_FALSE(rotated);
+  EXPECT_EQ(rotated.error().code, ErrorCode::unreachable);
+  EXPECT_THAT(rotated.error().detail,
+              HasSubstr("the credential is stored, but fobd has no token with it yet: no route"));
+  EXPECT_EQ(store_.slots.at(Slot::current), 2U);
+}
+
+TEST_F(CredentialEnrolment, RotatesWithoutFobdAsWell) {
+  store_.put_current();
+  told_ = fail(ErrorCode::daemon_not_running, "fobd is not running");
+  ASSERT_TRUE(enrol(Purpose::rotate));
+  EXPECT_EQ(said_.back(), "fobd is not running");
+}
+
+TEST_F(CredentialEnrolment, FailsARotationThatFobdDidNotTakeNoteOf) {
+  for (const ErrorCode code : {ErrorCode::unknown_profile, ErrorCode::not_granted, ErrorCode::internal}) {
+    store_ = {};
+    store_.put_current();
+    told_ = fail(code, "no");
+    const auto rotated = enrol(Purpose::rotate);
+    ASSERT_FALSE(rotated);
+    EXPECT_EQ(rotated.error().code, code);
+    EXPECT_THAT(rotated.error().detail, HasSubstr("the store is changed, but fobd did not take note: no"));
+  }
+}
+
+TEST_F(CredentialEnrolment, AddsAFirstCredentialWhateverFobdMakesOfIt) {
+  const std::map<ErrorCode, std::string> outcomes = {
+      {ErrorCode::daemon_not_running, "no"},
+      {ErrorCode::unknown_profile, "fobd does not know the profile prod yet; run: fob reload"},
+      {ErrorCode::unreachable, "fobd has no token yet: no; it goes on trying, see: fob status"}};
+  for (const auto& [code, message] : outcomes) {
+    store_ = {};
+    told_ = fail(code, "no");
+    ASSERT_TRUE(enrol(Purpose::add));
+    EXPECT_EQ(said_.back(), message);
+  }
+  store_ = {};
+  told_ = fail(ErrorCode::not_granted, "no");
+  EXPECT_FALSE(enrol(Purpose::add));
+}
+
+TEST_F(CredentialEnrolment, SaysThatAnAddReplacesWhatIsThere) {
+  store_.put_current();
+  ASSERT_TRUE(enrol(Purpose::add));
+  EXPECT_EQ(
+      said_.front(),
+      "prod already has a credential (version 1); this one will replace it, as `fob credential rotate` does");
+  EXPECT_EQ(said_.back(), "prod: a new token is in force");
+}
+
+TEST_F(CredentialEnrolment, RotatesOnlyWhatIsThere) {
+  const auto rotated = enrol(Purpose::rotate);
+  ASSERT_FALSE(rotated);
+  EXPECT_EQ(rotated.error().code, ErrorCode::no_credential);
+  EXPECT_THAT(rotated.error().detail, HasSubstr("fob credential add prod"));
+  EXPECT_THAT(store_.steps, IsEmpty());
+}
+
+TEST_F(CredentialEnrolment, ClaimsNothingWhereTheCommitFails) {
+  store_.commit_fails = true;
+  const auto enrolled = enrol(Purpose::add);
+  ASSERT_FALSE(enrolled);
+  EXPECT_EQ(enrolled.error().code, ErrorCode::store);
+  EXPECT_THAT(said_, IsEmpty());
+}
+
+TEST_F(CredentialEnrolment, ARemovalNeedsNoTokenAfterwards) {
+  const EnrolmentWorld world{store_,
+                             {},
+                             [this](const std::string&) { return told_; },
+                             [this](const std::string& message) { said_.push_back(message); }};
+  for (const ErrorCode code :
+       {ErrorCode::no_credential, ErrorCode::unknown_profile, ErrorCode::daemon_not_running}) {
+    told_ = fail(code, "no");
+    EXPECT_TRUE(announce_removal(world, "prod"));
+  }
+  EXPECT_THAT(said_, ElementsAre("no"));
+  told_ = fail(ErrorCode::not_granted, "no");
+  EXPECT_FALSE(announce_removal(world, "prod"));
+}
+
+}  // namespace
+}  // namespace fob::cli

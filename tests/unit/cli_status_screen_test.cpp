@@ -1,0 +1,71 @@
+#include "daemon/cli/speech.hpp"
+#include "daemon/cli/status_screen.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace fob::cli {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+const std::string k_document = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"healthy":true,"profiles":[
+  {"name":"prod-query","state":"valid","refresh":"always","fingerprint":"01234567","expires_in":240,
+   "expires_at":"2026-01-31T00:04:00Z","scopes":["query","write"],"credential_version":2,"exchanging":false,
+   "next_attempt_in":130,"next_attempt_why":"refresh","last_error":null,"exchanges":{"ok":3,"failed":0},"served":1},
+  {"name":"dev","state":"none","refresh":"on-demand","fingerprint":null,"expires_in":null,"expires_at":null,
+   "scopes":[],"credential_version":null,"exchanging":true,"next_attempt_in":null,"next_attempt_why":null,
+   "last_error":{"kind":"tls","detail":"bad\ncertificate","at":"2026-01-31T00:00:00Z"},
+   "exchanges":{"ok":0,"failed":1},"served":0},
+  {"name":"idle","state":"idle","refresh":"on-demand","exchanging":false,"exchanges":{"ok":0,"failed":0},"served":0}]})";
+
+TEST(StatusScreen, ShowsEachProfileCalmly) {
+  const auto screen = status_screen(k_document, false);
+  ASSERT_TRUE(screen);
+  EXPECT_EQ(*screen,
+            "fobd 0.1.0, pid 42, up 2 h 5 min\n"
+            "prod-query  valid, 4 min left; refresh in 2 min\n"
+            "            credential version 2, token 01234567, scopes query write\n"
+            "            3 exchanges, served 1 time\n"
+            "dev         no token; exchanging now\n"
+            "            1 exchange (1 failed), served 0 times\n"
+            "            last error 2026-01-31T00:00:00Z, tls: bad certificate\n"
+            "idle        idle; refreshed on demand\n"
+            "            0 exchanges, served 0 times\n");
+}
+
+TEST(StatusScreen, ColoursTheStatesOnTerminals) {
+  const auto screen = status_screen(k_document, true);
+  ASSERT_TRUE(screen);
+  EXPECT_THAT(*screen, HasSubstr("\033[32mvalid\033[0m, 4 min left"));
+  EXPECT_THAT(*screen, HasSubstr("\033[31mno token\033[0m"));
+}
+
+TEST(StatusScreen, SaysWhatToDoWhereNothingIsConfigured) {
+  const auto screen = status_screen(R"({"version":"0.1.0","pid":1,"uptime_s":1,"profiles":[]})", false);
+  ASSERT_TRUE(screen);
+  EXPECT_THAT(*screen, HasSubstr("add [profile.NAME] to fob.toml"));
+}
+
+TEST(StatusScreen, LivesWithMembersThatAreMissingOrOdd) {
+  EXPECT_TRUE(
+      status_screen(R"({"profiles":[{},7,{"name":1,"scopes":"x","exchanges":[],"last_error":3}]})", false));
+}
+
+TEST(StatusScreen, RefusesWhatIsNoStatus) {
+  for (const std::string document : {"", "[]", "{}", "{\"profiles\":{}}", "<html>"})
+    EXPECT_FALSE(status_screen(document, false)) << document;
+}
+
+TEST(Speech, SaysDurationsInTheirTwoLargestUnits) {
+  EXPECT_EQ(in_words(seconds(-5)), "0 s");
+  EXPECT_EQ(in_words(seconds(59)), "59 s");
+  EXPECT_EQ(in_words(seconds(60)), "1 min");
+  EXPECT_EQ(in_words(seconds(3600)), "1 h");
+  EXPECT_EQ(in_words(seconds(3600 + 60)), "1 h 1 min");
+  EXPECT_EQ(in_words(seconds(86400 * 2 + 3600 * 4 + 59)), "2 d 4 h");
+}
+
+}  // namespace
+}  // namespace fob::cli

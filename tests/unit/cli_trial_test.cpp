@@ -1,0 +1,108 @@
+#include "daemon/cli/trial.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace fob::cli {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+constexpr milliseconds k_long = std::chrono::seconds(20);
+
+const std::string k_success =
+    R"({"v":1,"ok":true,"access_token":"t","token_type":"Bearer","started_boottime_ns":1,"expires_in_ms":60000,)"
+    R"("scopes":[],"credential_version":3})";
+
+class TrialExchange : public ::testing::Test {
+ protected:
+  // A stand-in for fob-exchange: a shell script.
+  void exchanger_does(const std::string& script) {
+    std::ofstream(exchanger_) << "#!/bin/sh\n" << script << "\n";
+    std::filesystem::permissions(exchanger_, std::filesystem::perms::owner_all);
+  }
+  wire::ExchangeAnswer attempt(milliseconds within = k_long) {
+    return try_staged_credential("prod", exchanger_, {"/c/fob.toml", "/r", "/s"}, clock_, within);
+  }
+  wire::ExchangeFailure failure(milliseconds within = k_long) {
+    auto answer = attempt(within);
+    if (std::holds_alternative<wire::ExchangeSuccess>(answer))
+      return {ErrorCode::usage, 0, "it succeeded", {}};
+    return std::get<wire::ExchangeFailure>(answer);
+  }
+  std::string noted() {
+    std::ifstream file(directory_.path() / "note");
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  test::TempDirectory directory_;
+  const std::filesystem::path exchanger_ = directory_.path() / "fob-exchange";
+  const std::string note_ = (directory_.path() / "note").string();
+  SystemClock clock_;
+};
+
+TEST_F(TrialExchange, NamesTheProfileAndTheSlotNextOnALine) {
+  exchanger_does("read line; echo \"$line\" >" + note_ + "; echo '" + k_success + "'");
+  const auto answer = attempt();
+  ASSERT_TRUE(std::holds_alternative<wire::ExchangeSuccess>(answer));
+  EXPECT_EQ(std::get<wire::ExchangeSuccess>(answer).credential_version, 3U);
+  EXPECT_EQ(noted(), "{\"v\":1,\"profile\":\"prod\",\"slot\":\"next\"}\n");
+}
+
+TEST_F(TrialExchange, SaysWhereConfigurationAndStoreAre) {
+  exchanger_does("echo \"$@\" >" + note_ + "; echo '" + k_success + "'");
+  attempt();
+  EXPECT_EQ(noted(), "--config /c/fob.toml --state-dir /s\n");
+}
+
+TEST_F(TrialExchange, HandsOnOnlyTheEnvironmentThatTheStoreNeeds) {
+  ::setenv("https_proxy", "http://attacker.example", 1);
+  ::setenv("CREDENTIALS_DIRECTORY", "/run/credentials", 1);
+  exchanger_does("/usr/bin/env >" + note_ + "; echo '" + k_success + "'");
+  attempt();
+  ::unsetenv("https_proxy");
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  EXPECT_THAT(noted(), HasSubstr("CREDENTIALS_DIRECTORY=/run/credentials\n"));
+  EXPECT_THAT(noted(), ::testing::Not(HasSubstr("https_proxy")));
+}
+
+TEST_F(TrialExchange, GivesTheExchangersOwnFailure) {
+  exchanger_does(R"(echo '{"v":1,"ok":false,"kind":"rejected","status":401,"detail":"no such client"}')");
+  EXPECT_EQ(failure().code, ErrorCode::rejected);
+  EXPECT_EQ(failure().detail, "no such client");
+}
+
+TEST_F(TrialExchange, SaysThatTheExchangerIsMissing) {
+  EXPECT_EQ(failure().code, ErrorCode::internal);
+  EXPECT_THAT(failure().detail, HasSubstr("cannot be started: No such file or directory"));
+}
+
+TEST_F(TrialExchange, SaysThatTheExchangerDied) {
+  exchanger_does("exit 1");
+  EXPECT_EQ(failure().code, ErrorCode::internal);
+  EXPECT_THAT(failure().detail, HasSubstr("ended without an answer"));
+}
+
+TEST_F(TrialExchange, RefusesAnAnswerThatIsNone) {
+  exchanger_does("echo hello");
+  EXPECT_EQ(failure().code, ErrorCode::bad_answer);
+}
+
+TEST_F(TrialExchange, RefusesAnAnswerWithoutAnEnd) {
+  exchanger_does(
+      "while echo -n xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; do :; done");
+  EXPECT_EQ(failure().code, ErrorCode::bad_answer);
+}
+
+TEST_F(TrialExchange, EndsOneThatStaysSilent) {
+  exchanger_does("read line; read forever");
+  EXPECT_EQ(failure(milliseconds(50)).code, ErrorCode::timeout);
+}
+
+}  // namespace
+}  // namespace fob::cli
