@@ -70,7 +70,8 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
     return on_failure(now, {ErrorCode::bad_answer, "the token's lifetime was over before it arrived", {}},
                       unit);
   exchanging_ = false;
-  const bool outdated = token_ && token->credential_version < token_->credential_version;
+  // A token of the credential before is better than none, and never better than one at hand.
+  const bool outdated = again_ && this->token(now);
   if (!outdated) token_ = std::move(token);
   last_failure_.reset();
   backoff_.reset();

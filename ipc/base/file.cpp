@@ -54,8 +54,11 @@ Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::str
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
-  if (!fd) return fail(code, with_errno(path.string()));
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  struct stat facts {};
+  if (!fd || ::fstat(fd.get(), &facts) != 0) return fail(code, with_errno(path.string()));
+  if (!S_ISREG(facts.st_mode)) return fail(code, path.string() + " is not a regular file");
   return read_all(fd.get(), limit, code, path.string());
 }
 
@@ -83,7 +86,9 @@ Result<void> make_directory(const std::filesystem::path& path, mode_t mode, Erro
   if (path.has_parent_path() && path.parent_path() != path) {
     if (auto above = make_directory(path.parent_path(), mode, code); !above) return above;
   }
-  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) return fail(code, with_errno(path.string()));
+  // Another process may have made it meanwhile; anything else that is in the way is an error.
+  if (::mkdir(path.c_str(), mode) != 0 && !(errno == EEXIST && std::filesystem::is_directory(path, ignored)))
+    return fail(code, with_errno(path.string()));
   return {};
 }
 

@@ -14,7 +14,8 @@
 
 namespace fob::wire {
 
-using Json = nlohmann::json;
+/// Members stay in the order in which they are written.
+using Json = nlohmann::ordered_json;
 
 /// Parses `text` as one JSON object of at most `limit` bytes and k_max_json_depth levels, without duplicate
 /// members. Failures carry `code`.

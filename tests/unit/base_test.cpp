@@ -113,7 +113,7 @@ TEST(Clock, WritesRfc3339InUtc) {
   EXPECT_EQ(to_rfc3339(sys_days{year{2026} / 2 / 28} + hours(23) + minutes(59) + seconds(58)),
             "2026-02-28T23:59:58Z");
   EXPECT_EQ(to_rfc3339(sys_days{year{1970} / 1 / 1}), "1970-01-01T00:00:00Z");
-  EXPECT_EQ(to_rfc3339(WallTime::max()), "9999-12-31T00:00:00Z");
+  EXPECT_EQ(to_rfc3339(WallTime::max()), "9999-12-31T23:59:59Z");
 }
 
 TEST(Clock, BootTimeMovesOn) {
@@ -157,6 +157,21 @@ TEST(ReadFile, NamesTheFileThatIsNotThere) {
   const auto read = read_file("/nonexistent/fob", 10, ErrorCode::config);
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().detail, "/nonexistent/fob: No such file or directory");
+}
+
+TEST(ReadFile, DoesNotWaitOnAFifo) {
+  const test::TempDirectory directory;
+  const auto path = directory.path() / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_FALSE(read_file(path, 10, ErrorCode::config));
+}
+
+TEST(MakeDirectory, IsNotContentWithAFile) {
+  const test::TempDirectory directory;
+  const auto path = directory.path() / "file";
+  ASSERT_TRUE(replace_file(path, "", 0600, ErrorCode::store));
+  EXPECT_FALSE(make_directory(path, 0700, ErrorCode::store));
+  EXPECT_FALSE(make_directory(path / "below", 0700, ErrorCode::store));
 }
 
 TEST(MakeDirectory, MakesWhatIsMissingAbove) {

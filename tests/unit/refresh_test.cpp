@@ -18,6 +18,8 @@ TokenPtr a_token(BootTime started, std::chrono::nanoseconds lifetime, std::strin
   return std::make_shared<Token>(Token{name, name, {}, version, started, started + lifetime});
 }
 
+PeerFacts user(uid_t uid) { return {uid, uid, 4711, {}}; }
+
 Failure a_failure(ErrorCode code) { return {code, "because", std::nullopt}; }
 
 // A machine that has had its first token, 100 s of life, at k_start.
@@ -262,22 +264,22 @@ TEST(Backoff, StaysBetweenItsBounds) {
 
 TEST(Policy, WithoutGrantsItsOwnUserMayHaveEverythingAndNobodyElseAnything) {
   const Policy policy(1000, {});
-  EXPECT_TRUE(policy.may_have({.uid = 1000}, "any"));
-  EXPECT_FALSE(policy.may_have({.uid = 1001}, "any"));
-  EXPECT_FALSE(policy.may_have({.uid = 0}, "any"));
+  EXPECT_TRUE(policy.may_have(user(1000), "any"));
+  EXPECT_FALSE(policy.may_have(user(1001), "any"));
+  EXPECT_FALSE(policy.may_have(user(0), "any"));
 }
 
 TEST(Policy, WithGrantsNobodyHasMoreThanIsGranted) {
   const Policy policy(1000, {Rule{{"a"}, 1001, false}});
-  EXPECT_TRUE(policy.may_have({.uid = 1001}, "a"));
-  EXPECT_FALSE(policy.may_have({.uid = 1001}, "b"));
-  EXPECT_FALSE(policy.may_have({.uid = 1000}, "a"));
+  EXPECT_TRUE(policy.may_have(user(1001), "a"));
+  EXPECT_FALSE(policy.may_have(user(1001), "b"));
+  EXPECT_FALSE(policy.may_have(user(1000), "a"));
 }
 
 TEST(Policy, ARuleThatCannotBeJudgedMatchesNobody) {
   const Policy policy(1000, {Rule{{"a"}, 1001, true}, Rule{{"b"}, std::nullopt, false}});
-  EXPECT_FALSE(policy.may_have({.uid = 1001}, "a"));
-  EXPECT_FALSE(policy.may_have({.uid = 1001}, "b"));
+  EXPECT_FALSE(policy.may_have(user(1001), "a"));
+  EXPECT_FALSE(policy.may_have(user(1001), "b"));
 }
 
 }  // namespace

@@ -1,0 +1,286 @@
+// The broker with real sockets, a real timer and an exchange that the test answers.
+#include "daemon/broker/broker.hpp"
+
+#include "daemon/broker/app_interface.hpp"
+#include "daemon/broker/operator_interface.hpp"
+#include "ipc/base/file.hpp"
+#include "tests/support/manual_clock.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <sstream>
+#include <unistd.h>
+
+namespace fob::broker {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+// Runs coroutines against a broker whose exchanges the test decides one by one.
+class BrokerTest : public ::testing::Test {
+ protected:
+  static constexpr const char* k_config = "[profile.p]\nscopes = [\"query\"]\n";
+
+  std::unique_ptr<Broker> make_broker(const std::string& text = k_config) {
+    EXPECT_TRUE(replace_file(config_file(), text, 0600, ErrorCode::config));
+    auto config = config::load(config_file());
+    EXPECT_TRUE(config) << config.error().detail;
+    return std::make_unique<Broker>(std::move(*config), config_file(), ::geteuid(), surroundings());
+  }
+
+  std::filesystem::path config_file() const { return directory_.path() / "fob.toml"; }
+
+  Surroundings surroundings() {
+    return {io_.get_executor(), clock_, random_, log_,
+            [this](wire::ExchangeRequest request) { return exchange(request); }};
+  }
+
+  // Takes a moment of the loop, as a real one would, so that requests can pile up on it.
+  asio::awaitable<wire::ExchangeAnswer> exchange(wire::ExchangeRequest) {
+    ++exchanges_;
+    asio::steady_timer moment(io_, 5ms);
+    co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return next_answer();
+  }
+
+  wire::ExchangeAnswer next_answer() {
+    if (failure_) return *failure_;
+    wire::ExchangeSuccess success;
+    success.access_token = "token-" + std::to_string(exchanges_);
+    success.started_boottime = clock_.boot_now().time_since_epoch();
+    success.expires_in = lifetime_;
+    success.scopes = {"query"};
+    success.credential_version = 1;
+    return success;
+  }
+
+  template <class T>
+  T run(asio::awaitable<T> coroutine) {
+    std::optional<T> outcome;
+    asio::co_spawn(io_, std::move(coroutine), [&](std::exception_ptr error, T value) {
+      if (error) std::rethrow_exception(error);
+      outcome.emplace(std::move(value));
+    });
+    while (!outcome && io_.run_one() > 0) continue;
+    return std::move(*outcome);
+  }
+
+  Response ask(Handler handler, std::string method, std::string target, std::string body = "",
+               std::string accept = "") {
+    Request request{std::move(method),
+                    std::move(target),
+                    std::move(accept),
+                    std::move(body),
+                    {::geteuid(), ::getegid(), ::getpid(), {}}};
+    return run(handler(std::move(request)));
+  }
+
+  test::TempDirectory directory_;
+  test::ManualClock clock_;
+  test::FixedRandom random_{0.5};
+  std::ostringstream logged_;
+  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_st>(logged_)};
+  asio::io_context io_{1};
+  int exchanges_ = 0;
+  std::chrono::milliseconds lifetime_ = 100s;
+  std::optional<wire::ExchangeFailure> failure_;
+};
+
+TEST_F(BrokerTest, FortyRequestsBeforeTheFirstTokenShareOneExchange) {
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  int answered = 0;
+  for (int i = 0; i < 40; ++i) {
+    asio::co_spawn(io_, keeper->token(std::nullopt, 5s), [&](std::exception_ptr, TokenOutcome outcome) {
+      if (outcome && (*outcome)->access_token == "token-1") ++answered;
+    });
+  }
+  while (answered < 40 && io_.run_one() > 0) continue;
+  EXPECT_EQ(answered, 40);
+  EXPECT_EQ(exchanges_, 1);
+}
+
+TEST_F(BrokerTest, ATokenAnswerHoldsWhatTheContractSays) {
+  const auto broker = make_broker();
+  const auto response = ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(
+      response.body,
+      R"({"access_token":"token-1","token_type":"Bearer","expires_in":100,"expires_at":"2026-01-31T00:01:40Z",)"
+      R"("profile":"p","scopes":["query"],"fingerprint":"3f08aace"})");
+}
+
+TEST_F(BrokerTest, PlainTextIsTheBareToken) {
+  const auto broker = make_broker();
+  const auto response = ask(app_interface(*broker, clock_), "GET", "/v1/token", "", "text/plain");
+  EXPECT_EQ(response.content_type, "text/plain");
+  EXPECT_EQ(response.body, "token-1");
+}
+
+TEST_F(BrokerTest, ADeadTokenIsNeverServedAndTheReasonIsTold) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  failure_ = {ErrorCode::unreachable, 0, "cannot reach api.example; check the network", std::nullopt};
+  clock_.advance(101s);
+  const auto response = ask(handler, "GET", "/v1/token?wait=0.1");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("urn:fob:authority-unreachable"));
+  EXPECT_THAT(response.body, HasSubstr("check the network"));
+  EXPECT_TRUE(response.retry_after);
+}
+
+TEST_F(BrokerTest, AValidTokenIsServedHoweverTheRefreshFails) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  failure_ = {ErrorCode::rejected, 401, "no", std::nullopt};
+  clock_.advance(95s);
+  const auto response = ask(handler, "GET", "/v1/token?min_ttl=50&wait=1");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.body, HasSubstr("\"expires_in\":5"));
+}
+
+TEST_F(BrokerTest, AMinTtlBeyondAnyTokenGetsTheFreshestAtOnce) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  clock_.advance(50s);
+  EXPECT_EQ(ask(handler, "GET", "/v1/token?min_ttl=86400").status, 200);
+  EXPECT_EQ(exchanges_, 1);
+}
+
+TEST_F(BrokerTest, ARejectedTokenIsReplaced) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  clock_.advance(30s);
+  const auto response = ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-1"})");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.body, HasSubstr("token-2"));
+}
+
+TEST_F(BrokerTest, ATokenRejectedTooSoonAgainIsTooManyRequests) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  const auto response = ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-1"})");
+  EXPECT_EQ(response.status, 429);
+  EXPECT_TRUE(response.retry_after);
+}
+
+TEST_F(BrokerTest, AnotherUserIsRefusedTheSameWayWhetherTheProfileExistsOrNot) {
+  const auto broker = make_broker();
+  const transport::Peer stranger{::geteuid() + 1, ::getegid(), 4711, {}};
+  const auto known = broker->keeper_for(stranger, "p");
+  const auto unknown = broker->keeper_for(stranger, "nope");
+  ASSERT_FALSE(known);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(known.error().code, ErrorCode::not_granted);
+  EXPECT_EQ(known.error().detail, unknown.error().detail);
+  EXPECT_FALSE(broker->keeper_for(stranger, std::nullopt));
+  EXPECT_TRUE(broker->keepers_for(stranger).empty());
+}
+
+TEST_F(BrokerTest, WithoutANamedProfileTheOnlyOneOrTheDefaultIsMeant) {
+  const transport::Peer self{::geteuid(), ::getegid(), ::getpid(), {}};
+  EXPECT_EQ((*make_broker()->keeper_for(self, std::nullopt))->profile(), "p");
+  EXPECT_EQ(make_broker("[profile.p]\n[profile.q]\n")->keeper_for(self, std::nullopt).error().code,
+            ErrorCode::bad_request);
+  const auto broker = make_broker("[daemon]\ndefault_profile = \"q\"\n[profile.p]\n[profile.q]\n");
+  EXPECT_EQ((*broker->keeper_for(self, std::nullopt))->profile(), "q");
+}
+
+TEST_F(BrokerTest, HealthIsBadWhileAProfileHasNoTokenAndNamesNone) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  const auto before = ask(handler, "GET", "/healthz");
+  EXPECT_EQ(before.status, 503);
+  EXPECT_EQ(before.body.find("\"p\""), std::string::npos);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
+  EXPECT_EQ(ask(handler, "GET", "/healthz").status, 200);
+}
+
+TEST_F(BrokerTest, ABadFileOnReloadKeepsTheOldOneInForce) {
+  const auto broker = make_broker();
+  ASSERT_TRUE(replace_file(config_file(), "[profil.p]\n", 0600, ErrorCode::config));
+  EXPECT_FALSE(broker->reload());
+  EXPECT_TRUE(broker->keeper("p"));
+}
+
+TEST_F(BrokerTest, AReloadKeepsTheTokenOfAProfileThatDidNotChange) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  ASSERT_EQ(ask(handler, "GET", "/v1/token?profile=p").status, 200);
+  ASSERT_TRUE(replace_file(config_file(), std::string(k_config) + "[profile.q]\n", 0600, ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  EXPECT_TRUE((*broker->keeper("p"))->status().token);
+  EXPECT_FALSE((*broker->keeper("q"))->status().token);
+}
+
+TEST_F(BrokerTest, AReloadDropsTheTokenWhoseAuthorityChanged) {
+  const auto broker = make_broker();
+  ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
+  ASSERT_TRUE(replace_file(config_file(), "[profile.p]\nendpoint = \"https://other.example/t\"\n", 0600,
+                           ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  EXPECT_FALSE((*broker->keeper("p"))->status().token);
+}
+
+TEST_F(BrokerTest, OperatorsSeeTheStateAndNoToken) {
+  const auto broker = make_broker();
+  ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token").status, 200);
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto response = ask(handler, "GET", "/v1/status");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_THAT(response.body, HasSubstr(R"("state":"valid")"));
+  EXPECT_EQ(response.body.find("token-1"), std::string::npos);
+  EXPECT_EQ(logged_.str().find("token-1"), std::string::npos) << "tokens in logs: only as fingerprints";
+}
+
+TEST_F(BrokerTest, OperatorsAreRootTheDaemonsUserAndTheAdminGroup) {
+  const Operators operators{1000, 50};
+  EXPECT_TRUE(is_operator(operators, {0, 0, 1, {}}));
+  EXPECT_TRUE(is_operator(operators, {1000, 1000, 1, {}}));
+  EXPECT_TRUE(is_operator(operators, {1001, 50, 1, {}}));
+  EXPECT_TRUE(is_operator(operators, {1001, 1001, 1, {7, 50}}));
+  EXPECT_FALSE(is_operator(operators, {1001, 1001, 1, {7}}));
+  EXPECT_FALSE(is_operator({1000, std::nullopt}, {1001, 50, 1, {50}}));
+}
+
+TEST_F(BrokerTest, ARefreshReportsItsOutcome) {
+  const auto broker = make_broker();
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  EXPECT_EQ(ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})").status, 200);
+  failure_ = {ErrorCode::rejected, 401, "the authority rejects it", std::nullopt};
+  const auto response = ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("urn:fob:credential-rejected"));
+  EXPECT_EQ(ask(handler, "POST", "/v1/refresh", R"({"profile":"nope"})").status, 404);
+  EXPECT_EQ(ask(handler, "POST", "/v1/refresh", "{}").status, 400);
+}
+
+TEST_F(BrokerTest, WhatIsNotListedIsRefused) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  EXPECT_EQ(ask(handler, "GET", "/").status, 404);
+  EXPECT_EQ(ask(handler, "GET", "/v1/status").status, 404) << "operators' calls are not on fob.sock";
+  const auto response = ask(handler, "DELETE", "/v1/token");
+  EXPECT_EQ(response.status, 405);
+  EXPECT_EQ(response.allow, "GET");
+  EXPECT_EQ(ask(handler, "GET", "/v1/token?nope=1").status, 400);
+}
+
+}  // namespace
+}  // namespace fob::broker

@@ -1,0 +1,257 @@
+// The HTTP server against raw bytes on a real Unix socket.
+#include "daemon/broker/http_server.hpp"
+
+#include "ipc/transport/unix_listener.hpp"
+#include "ipc/wire/limits.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spdlog/sinks/null_sink.h>
+
+#include <cstring>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace fob::broker {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+boost::asio::awaitable<Response> echo(Request request) {
+  Response response;
+  response.body = request.method + " " + request.target + " " + request.body;
+  co_return response;
+}
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  void serve(ServerLimits limits) {
+    auto listener = transport::listen_at(path(), {0600, std::nullopt});
+    ASSERT_TRUE(listener) << listener.error().detail;
+    server_ = std::make_unique<HttpServer>(io_, std::move(*listener), limits, echo, log_);
+  }
+
+  std::filesystem::path path() const { return directory_.path() / "s"; }
+
+  UniqueFd connect() {
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  static void send(const UniqueFd& fd, const std::string& bytes) {
+    EXPECT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  }
+
+  // Turns the loop until the other side has something to say or has closed; what it said so far.
+  std::string receive(const UniqueFd& fd) {
+    std::string text;
+    for (int turns = 0; turns < 2000; ++turns) {
+      io_.run_for(std::chrono::milliseconds(1));
+      char chunk[65536];
+      const ssize_t n = ::recv(fd.get(), chunk, sizeof chunk, MSG_DONTWAIT);
+      if (n > 0) text.append(chunk, static_cast<std::size_t>(n));
+      if (n == 0 || (n < 0 && !text.empty())) break;
+    }
+    return text;
+  }
+
+  bool closed(const UniqueFd& fd) {
+    io_.run_for(std::chrono::milliseconds(5));
+    pollfd waiting{fd.get(), POLLIN | POLLRDHUP, 0};
+    ::poll(&waiting, 1, 0);
+    return (waiting.revents & (POLLHUP | POLLRDHUP)) != 0;
+  }
+
+  static constexpr ServerLimits k_roomy{.connections = 64, .connections_per_uid = 32};
+
+  test::TempDirectory directory_;
+  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_st>()};
+  boost::asio::io_context io_{1};
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpServerTest, AnswersARequest) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_EQ(receive(fd),
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nContent-Length: "
+            "7\r\n\r\nGET /x ");
+}
+
+TEST_F(HttpServerTest, KeepsAConnectionForFurtherRequests) {
+  serve(k_roomy);
+  const auto fd = connect();
+  for (int i = 0; i < 3; ++i) {
+    send(fd, "POST /x HTTP/1.1\r\nHost: fob\r\nContent-Length: 2\r\n\r\nhi");
+    EXPECT_THAT(receive(fd), HasSubstr("POST /x hi"));
+  }
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\nConnection: close\r\n\r\n");
+  const std::string answers = receive(fd);
+  const auto first = answers.find("GET /1"), second = answers.find("GET /2"), third = answers.find("GET /3");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, third);
+  EXPECT_NE(third, std::string::npos);
+}
+
+TEST_F(HttpServerTest, ClosesAfterARequestThatWantsIt) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(receive(fd), HasSubstr("GET /x"));
+  EXPECT_TRUE(closed(fd));
+}
+
+TEST_F(HttpServerTest, TellsWhatIsNotHttp) {
+  serve(k_roomy);
+  for (const auto* bytes :
+       {"\x16\x03\x01\x02\r\n\r\n", "GET\r\n\r\n", "GET /x HTTP/9.9\r\n\r\n",
+        "GET /x HTTP/1.1\r\n bad\r\n\r\n", "GET /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "GET /x HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "G\x01T /x HTTP/1.1\r\n\r\n"}) {
+    const auto fd = connect();
+    send(fd, bytes);
+    const std::string answer = receive(fd);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400")) << bytes;
+    EXPECT_THAT(answer, HasSubstr("application/problem+json"));
+    EXPECT_THAT(answer, HasSubstr("urn:fob:bad-request"));
+  }
+}
+
+TEST_F(HttpServerTest, RefusesAHeadThatIsTooLarge) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\nX: " + std::string(wire::k_max_head, 'x'));
+  const std::string answer = receive(fd);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(answer, HasSubstr("urn:fob:too-large"));
+}
+
+TEST_F(HttpServerTest, RefusesABodyThatIsTooLargeBeforeItHasBeenSent) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "POST /x HTTP/1.1\r\nContent-Length: 200000\r\n\r\n");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpServerTest, RefusesAChunkedBodyThatGrowsTooLarge) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n" + std::string(40000, 'x'));
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpServerTest, SaysGoOnToWhoeverExpectsIt) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "POST /x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 100 Continue\r\n\r\n"));
+  send(fd, "hi");
+  EXPECT_THAT(receive(fd), HasSubstr("POST /x hi"));
+}
+
+TEST_F(HttpServerTest, GivesUpTheLongestSilentConnectionForANewOne) {
+  serve({.connections = 64, .connections_per_uid = 2});
+  const auto first = connect();
+  io_.run_for(std::chrono::milliseconds(2));
+  const auto second = connect();
+  send(second, "GET /half");
+  io_.run_for(std::chrono::milliseconds(2));
+  const auto third = connect();
+  send(third, "GET /x HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(receive(third), HasSubstr("GET /x"));
+  EXPECT_TRUE(closed(first));
+  EXPECT_FALSE(closed(second));
+  EXPECT_EQ(server_->connections(), 2u);
+}
+
+TEST_F(HttpServerTest, EndsAConnectionThatNeverAsks) {
+  ServerLimits limits = k_roomy;
+  limits.head_deadline = std::chrono::seconds(0);
+  serve(limits);
+  const auto fd = connect();
+  send(fd, "GET /never");
+  EXPECT_EQ(receive(fd), "");
+  EXPECT_TRUE(closed(fd));
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, ForgetsAClientThatHangsUp) {
+  serve(k_roomy);
+  {
+    const auto fd = connect();
+    send(fd, "GET /x HTTP/1.1\r\n");
+    io_.run_for(std::chrono::milliseconds(5));
+    EXPECT_EQ(server_->connections(), 1u);
+  }
+  io_.run_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, AHandlerThatThrowsCostsOnlyItsOwnRequest) {
+  auto listener = transport::listen_at(path(), {0600, std::nullopt});
+  ASSERT_TRUE(listener);
+  const Handler broken = [](Request) -> boost::asio::awaitable<Response> {
+    throw std::runtime_error("a bug");
+  };
+  server_ = std::make_unique<HttpServer>(io_, std::move(*listener), k_roomy, broken, log_);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\n\r\n");
+  const std::string answer = receive(fd);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500"));
+  EXPECT_EQ(answer.find("a bug"), std::string::npos);
+}
+
+TEST(UnixListener, HasItsModeAndReplacesAStaleSocket) {
+  const test::TempDirectory directory;
+  const auto path = directory.path() / "s";
+  for (int i = 0; i < 2; ++i) {
+    const auto listener = transport::listen_at(path, {0666, std::nullopt});
+    ASSERT_TRUE(listener) << listener.error().detail;
+    struct stat facts {};
+    ASSERT_EQ(::stat(path.c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 07777, 0666u);
+  }
+}
+
+TEST(UnixListener, ReplacesNothingThatIsNotASocket) {
+  const test::TempDirectory directory;
+  std::filesystem::create_directory(directory.path() / "s");
+  const auto listener = transport::listen_at(directory.path() / "s", {0600, std::nullopt});
+  ASSERT_FALSE(listener);
+  EXPECT_THAT(listener.error().detail, HasSubstr("is not a socket; move it away"));
+}
+
+TEST(UnixListener, RefusesAPathThatIsTooLong) {
+  const auto listener = transport::listen_at("/tmp/" + std::string(200, 'x'), {0600, std::nullopt});
+  ASSERT_FALSE(listener);
+  EXPECT_THAT(listener.error().detail, HasSubstr("use a shorter --runtime-dir"));
+}
+
+TEST(RuntimeDirectory, IsForOneDaemon) {
+  const test::TempDirectory directory;
+  auto first = transport::lock_runtime_directory(directory.path());
+  ASSERT_TRUE(first);
+  const auto second = transport::lock_runtime_directory(directory.path());
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().detail, HasSubstr("process " + std::to_string(::getpid())));
+  first->reset();
+  EXPECT_TRUE(transport::lock_runtime_directory(directory.path()));
+}
+
+}  // namespace
+}  // namespace fob::broker

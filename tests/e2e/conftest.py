@@ -1,0 +1,28 @@
+import pytest
+
+from fob import Installation, Sandbox
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    """An authority over TLS, by its own throw-away CA."""
+    started = Sandbox(tmp_path / "sandbox", "--tls")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def installation(tmp_path):
+    made = Installation(tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def enrolled(sandbox, installation):
+    """An installation with a credential of the sandbox in its store and no daemon yet."""
+    installation.configure_for(sandbox)
+    installation.credential = sandbox.create_credential()
+    installation.enrol(installation.credential)
+    sandbox.admin("POST", "/stats/reset")
+    return installation

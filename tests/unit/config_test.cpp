@@ -1,0 +1,249 @@
+#include "daemon/config/config.hpp"
+
+#include "daemon/config/endpoint.hpp"
+#include "daemon/config/locations.hpp"
+#include "daemon/config/options.hpp"
+#include "ipc/base/file.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace fob::config {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+std::string error_of(const std::string& text) {
+  const auto parsed = parse(text, "fob.toml", "/etc/fob");
+  EXPECT_FALSE(parsed) << text;
+  if (parsed) return "";
+  EXPECT_EQ(parsed.error().code, ErrorCode::config);
+  return parsed.error().detail;
+}
+
+const char* const k_example = R"(
+[daemon]
+store = "file"
+default_profile = "prod-query"
+
+[profile.prod-query]
+authority = "multiset"
+scopes = ["query"]
+ca_file = "ca.pem"
+refresh = "on-demand"
+idle_after = "6h"
+
+[profile.issuer]
+authority = "oauth2"
+endpoint = "https://issuer.example/token"
+client_auth = "post"
+audience = "api"
+proxy = "http://user:pass@proxy.example:3128"
+
+[[grant]]
+profiles = ["prod-query"]
+user = "xr"
+unit = "localizer.service"
+)";
+
+TEST(Config, ReadsTheContractsExample) {
+  const auto config = parse(k_example, "fob.toml", "/etc/fob");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->daemon.store, StoreKind::file);
+  EXPECT_EQ(config->daemon.default_profile, "prod-query");
+  const Profile& profile = *config->find("prod-query");
+  EXPECT_EQ(profile.endpoint, k_multiset_endpoint);
+  EXPECT_EQ(profile.ca_file, "/etc/fob/ca.pem") << "relative to the file that says it";
+  EXPECT_EQ(profile.refresh, RefreshMode::on_demand);
+  EXPECT_EQ(profile.idle_after, 6h);
+  EXPECT_EQ(config->find("issuer")->client_auth, ClientAuth::post);
+  ASSERT_EQ(config->grants.size(), 1u);
+  EXPECT_EQ(config->grants[0].unit, "localizer.service");
+  EXPECT_EQ(config->find("nope"), nullptr);
+}
+
+TEST(Config, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
+  EXPECT_EQ(error_of("[profile.p]\nscopes = []\nendpont = \"https://x/\"\n"),
+            "fob.toml:3: profile.p.endpont: unknown key; did you mean 'endpoint'?");
+  EXPECT_THAT(error_of("[deamon]\n"), HasSubstr("fob.toml:1: deamon: unknown key; did you mean 'daemon'?"));
+  EXPECT_THAT(error_of("[daemon]\nzzz = 1\n"), HasSubstr("the keys here are store, default_profile"));
+}
+
+TEST(Config, EveryWrongValueIsNamedWithItsLine) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {"[daemon]\nstore = \"cloud\"", "fob.toml:2: daemon.store: \"cloud\" is none of"},
+      {"[daemon]\nstore = 3", "fob.toml:2: daemon.store: write"},
+      {"[daemon]\ndefault_profile = \"nope\"", "there is no [profile.nope]"},
+      {"[profile.p]\nscopes = \"query\"", "fob.toml:2: profile.p.scopes: write"},
+      {"[profile.p]\nscopes = [\"a b\"]", "is not a scope"},
+      {"[profile.p]\nendpoint = \"http://api.example/token\"", "would send the credential in clear"},
+      {"[profile.p]\nendpoint = \"ftp://api.example\"", "must start with https://"},
+      {"[profile.p]\nendpoint = \"api.example\"", "is not a URL"},
+      {"[profile.p]\nendpoint = \"https://id:secret@api.example/\"", "belongs into the store"},
+      {"[profile.p]\nauthority = \"oauth2\"", "needs one"},
+      {"[profile.p]\nidle_after = \"6 hours\"", "is not a duration"},
+      {"[profile.p]\nidle_after = \"999999999999d\"", "is not a duration"},
+      {"[profile.p]\npin_sha256 = \"abc\"", "must be the base64 of a SHA-256"},
+      {"[profile.p]\nproxy = \"proxy\"", "proxy must be"},
+      {"[profile.p]\nca_file = \"\"", "it is empty"},
+      {"[profile.\"a/b\"]\n", "a profile's name is"},
+      {"profile = 1", "write [profile.NAME]"},
+      {"[grant]\nuser = \"xr\"", "doubled brackets"},
+      {"[[grant]]\nuser = \"xr\"", "name the profiles"},
+      {"[profile.p]\n[[grant]]\nprofiles = [\"p\"]", "name at least one of"},
+      {"[[grant]]\nprofiles = [\"p\"]\nuser = \"xr\"", "there is no [profile.p]"},
+      {"[daemon\n", "fob.toml:1: "},
+      {"[profile.p]\n[profile.p]\n", "fob.toml:2: "},
+  };
+  for (const auto& [text, message] : wrong) EXPECT_THAT(error_of(text), HasSubstr(message)) << text;
+}
+
+TEST(Config, ShowsEveryOptionAndNoProxyPassword) {
+  const auto config = parse(k_example, "fob.toml", "/etc/fob");
+  ASSERT_TRUE(config);
+  const std::string shown = show(*config);
+  for (const auto& option : profile_options()) EXPECT_THAT(shown, HasSubstr(option.key));
+  EXPECT_THAT(shown, HasSubstr("http://***@proxy.example:3128"));
+  EXPECT_EQ(shown.find("user:pass"), std::string::npos);
+}
+
+TEST(Config, WhatIsShownCanBeReadAgain) {
+  const auto config = parse(k_example, "fob.toml", "/etc/fob");
+  ASSERT_TRUE(config);
+  const auto again = parse(show(*config), "shown", "/");
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(again->find("prod-query")->idle_after, 6h);
+  EXPECT_EQ(show(*again), show(*config));
+}
+
+TEST(Config, EveryOptionSaysWhatItIsFor) {
+  for (const auto& option : profile_options())
+    EXPECT_TRUE(!option.meaning.empty() && !option.form.empty()) << option.key;
+}
+
+class ConfigFiles : public ::testing::Test {
+ protected:
+  std::filesystem::path write(const std::string& name, const std::string& text, mode_t mode = 0644) {
+    const auto path = directory_.path() / name;
+    EXPECT_TRUE(make_directory(path.parent_path(), 0755, ErrorCode::config));
+    EXPECT_TRUE(replace_file(path, text, mode, ErrorCode::config));
+    return path;
+  }
+  test::TempDirectory directory_;
+};
+
+TEST_F(ConfigFiles, AreReadAsOneWithTheirParts) {
+  const auto main = write("fob.toml", "[daemon]\ndefault_profile = \"b\"\n[profile.a]\n");
+  write("fob.d/10.toml", "[profile.b]\n");
+  write("fob.d/ignored.txt", "not toml at all [");
+  const auto config = load(main);
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->profiles.size(), 2u);
+}
+
+TEST_F(ConfigFiles, MustNotConfigureAProfileTwice) {
+  const auto main = write("fob.toml", "[profile.a]\n");
+  const auto part = write("fob.d/10.toml", "\n[profile.a]\n");
+  const auto config = load(main);
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().detail,
+              HasSubstr(part.string() + ":2: profile.a: this profile is already configured"));
+}
+
+TEST_F(ConfigFiles, AreRefusedWhereOthersCouldHaveWrittenThem) {
+  const auto file = write("fob.toml", "[profile.a]\n", 0666);
+  const auto config = load(file);
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().detail, HasSubstr("chmod go-w " + file.string()));
+}
+
+TEST_F(ConfigFiles, AreRefusedWhereTheyBelongToSomebodyElse) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away";
+  const auto file = write("fob.toml", "[profile.a]\n");
+  ASSERT_EQ(::chown(file.c_str(), 12345, 0), 0);
+  const auto config = load(file);
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().detail, HasSubstr("chown root " + file.string()));
+}
+
+TEST_F(ConfigFiles, ThatAreMissingAreNamed) {
+  const auto config = load(directory_.path() / "none.toml");
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().detail, HasSubstr("none.toml: No such file or directory"));
+}
+
+TEST(Endpoint, LoopbackIsTakenLiterally) {
+  for (const auto* host : {"localhost", "127.0.0.1", "127.8.9.10", "::1", "[::1]"})
+    EXPECT_TRUE(is_loopback_host(host)) << host;
+  for (const auto* host :
+       {"localhost.example", "example", "128.0.0.1", "0.0.0.0", "::", "127.0.0.1.example", ""})
+    EXPECT_FALSE(is_loopback_host(host)) << host;
+}
+
+TEST(Endpoint, PlainHttpIsForLoopbackOnly) {
+  for (const auto* url : {"https://api.example/token", "http://127.0.0.1:8080/v1/m2m/token", "http://[::1]/",
+                          "http://localhost/x"})
+    EXPECT_TRUE(check_endpoint(url)) << url;
+  for (const auto* url :
+       {"http://127.0.0.1@evil.example/", "http://localhost.evil.example/", "http:///x", "https://", ""})
+    EXPECT_FALSE(check_endpoint(url)) << url;
+}
+
+class LocationsTest : public ::testing::Test {
+ protected:
+  Environment environment() {
+    return [this](const char* name) -> std::optional<std::string> {
+      const auto found = variables_.find(name);
+      if (found == variables_.end()) return std::nullopt;
+      return found->second;
+    };
+  }
+  std::map<std::string, std::string> variables_;
+};
+
+TEST_F(LocationsTest, RootMeansTheSystem) {
+  const auto at = locate({}, environment(), true);
+  EXPECT_EQ(at.config_file, "/etc/fob/fob.toml");
+  EXPECT_EQ(at.app_socket(), "/run/fob/fob.sock");
+  EXPECT_EQ(at.control_socket(), "/run/fob/control.sock");
+  EXPECT_EQ(at.state_dir, "/var/lib/fob");
+}
+
+TEST_F(LocationsTest, AUserMeansTheSession) {
+  variables_ = {{"XDG_RUNTIME_DIR", "/run/user/7"}, {"XDG_CONFIG_HOME", "/c"}, {"HOME", "/h"}};
+  const auto at = locate({}, environment(), false);
+  EXPECT_EQ(at.config_file, "/c/fob/fob.toml");
+  EXPECT_EQ(at.app_socket(), "/run/user/7/fob/fob.sock");
+  EXPECT_EQ(at.state_dir, "/h/.local/state/fob");
+}
+
+TEST_F(LocationsTest, FlagsWinOverTheEnvironmentAndThatOverSystemd) {
+  variables_ = {
+      {"RUNTIME_DIRECTORY", "/run/a:/run/b"}, {"STATE_DIRECTORY", "/s"}, {"CONFIGURATION_DIRECTORY", "/e"}};
+  EXPECT_EQ(locate({}, environment(), true).runtime_dir, "/run/a");
+  EXPECT_EQ(locate({}, environment(), true).config_file, "/e/fob.toml");
+  variables_["FOB_RUNTIME_DIR"] = "/x";
+  variables_["FOB_CONFIG"] = "/y/my.toml";
+  EXPECT_EQ(locate({}, environment(), true).runtime_dir, "/x");
+  EXPECT_EQ(locate({}, environment(), true).config_file, "/y/my.toml");
+  const LocationFlags flags{"/f.toml", "/r", "/t"};
+  const auto at = locate(flags, environment(), true);
+  EXPECT_EQ(at.config_file, "/f.toml");
+  EXPECT_EQ(at.runtime_dir, "/r");
+  EXPECT_EQ(at.state_dir, "/t");
+}
+
+TEST_F(LocationsTest, AClientFallsBackToTheSystemsDaemon) {
+  variables_ = {{"XDG_RUNTIME_DIR", "/nonexistent"}, {"HOME", "/h"}};
+  EXPECT_EQ(locate_daemon({}, environment(), false).app_socket(), "/run/fob/fob.sock");
+  EXPECT_EQ(locate_daemon({"", "/r", ""}, environment(), false).app_socket(), "/r/fob.sock");
+}
+
+}  // namespace
+}  // namespace fob::config
