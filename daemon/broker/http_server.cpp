@@ -1,5 +1,6 @@
 #include "daemon/broker/http_server.hpp"
 
+#include "ipc/transport/descriptor_reserve.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -43,6 +44,7 @@ constexpr std::chrono::seconds k_drain_deadline{2};
 constexpr std::chrono::milliseconds k_accept_rest{100};
 // From so many connections on, their memory is given back to the kernel once they are gone.
 constexpr std::size_t k_crowd = 64;
+constexpr std::chrono::milliseconds k_trim_delay{500};
 
 struct Session;
 using SessionPtr = std::shared_ptr<Session>;
@@ -113,6 +115,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       : io_(io),
         acceptor_(io, asio::local::stream_protocol(), listener.release()),
         sweep_(io),
+        trim_(io),
+        reserve_(io),
         limits_(limits),
         handler_(std::move(handler)),
         log_(log) {}
@@ -127,6 +131,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     acceptor_.close(ignored);
     stopped_ = true;
     sweep_.cancel();
+    trim_.cancel();
     for (const auto& session : sessions_) session->socket.close(ignored);
   }
 
@@ -135,6 +140,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
  private:
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self) {
     while (!self->stopped_) {
+      self->reserve_.prepare(self->sessions_.size());
       auto [error, socket] = co_await self->acceptor_.async_accept(k_tuple);
       if (!error) {
         self->admit(std::move(socket));
@@ -221,8 +227,17 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       per_uid_.erase(count);
     if (most_ >= k_crowd && sessions_.size() < k_crowd / 8) {
       most_ = sessions_.size();
-      ::malloc_trim(0);
+      return_memory();
     }
+  }
+
+  // glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too, it is
+  // given back to the kernel.
+  void return_memory() {
+    trim_.expires_after(k_trim_delay);
+    trim_.async_wait([](const boost::system::error_code& error) {
+      if (!error) ::malloc_trim(0);
+    });
   }
 
   // The list is in the order of last activity, so that the longest silent stands first.
@@ -331,6 +346,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   Acceptor acceptor_;
   asio::steady_timer sweep_;
+  asio::steady_timer trim_;
+  transport::DescriptorReserve reserve_;
   Steady::time_point armed_ = Steady::time_point::max();
   ServerLimits limits_;
   Handler handler_;

@@ -28,7 +28,8 @@ using namespace fob;
 
 // Descriptors that are not connections: sockets, timers, exchangers, log.
 constexpr unsigned long k_reserved_descriptors = 128;
-constexpr unsigned long k_most_connections = 4096;
+// Half of them for one user: enough for a thousand connections, and a bound on what a hostile one can hold.
+constexpr unsigned long k_most_connections = 2400;
 
 std::optional<gid_t> admin_group() {
   const group* entry = ::getgrnam("fob-admin");  // NOLINT(concurrency-mt-unsafe): one thread
