@@ -5,8 +5,9 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
+#include <initializer_list>
+#include <optional>
+#include <span>
 
 namespace fob::store {
 namespace {
@@ -47,24 +48,33 @@ bool open(std::string_view box, std::string_view nonce, std::string_view bound, 
                                                     key.bytes().data()) == 0;
 }
 
-// NUL cannot occur in any of the parts, so no two places give the same text.
-std::string bound_to_slot(SlotPlace place, std::uint64_t version, WallTime stored_at) {
-  std::string bound = "fob-vault-slot-1";
-  for (const auto& part : {std::string(place.profile), std::string(wire::to_string(place.slot)),
-                           std::to_string(version), std::to_string(stored_at.time_since_epoch().count())})
-    bound += '\0' + part;
-  return bound;
-}
-
-std::string bound_to_file(const Json& without_seal) {
-  return "fob-vault-file-1" + std::string(1, '\0') + wire::dump(without_seal);
-}
-
 std::string to_base64(std::string_view bytes) {
   std::string text(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
   sodium_bin2base64(text.data(), text.size(), octets(bytes), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
   text.pop_back();  // the NUL that the length counts
   return text;
+}
+
+// What a box is bound to. NUL cannot occur in any of the parts, so no two lists of parts give the same text.
+std::string bound(std::string_view what, std::initializer_list<std::string> parts) {
+  std::string text(what);
+  for (const auto& part : parts) text += '\0' + part;
+  return text;
+}
+
+std::string milliseconds_of(WallTime time) { return std::to_string(time.time_since_epoch().count()); }
+
+std::string bound_to_slot(SlotPlace place, std::uint64_t version, WallTime stored_at) {
+  return bound("fob-vault-slot-1", {std::string(place.profile), std::string(wire::to_string(place.slot)),
+                                    std::to_string(version), milliseconds_of(stored_at)});
+}
+
+std::string bound_to_file(const VaultFile& file, std::string_view profile) {
+  std::string all = bound("fob-vault-file-1", {std::string(profile), std::to_string(file.counter)});
+  for (const auto& [slot, sealed] : file.slots)
+    all += bound("", {std::string(wire::to_string(slot)), std::to_string(sealed.version),
+                      milliseconds_of(sealed.stored_at), to_base64(sealed.nonce), to_base64(sealed.box)});
+  return all;
 }
 
 std::optional<std::string> base64_member(const Json& object, const char* name) {
@@ -93,6 +103,8 @@ Result<SealedSlot> decode_slot(const Json& json) {
 Result<VaultFile> decode_unsealed(const Json& json, std::string_view profile) {
   if (wire::integer_member(json, "fob_vault") != k_format)
     return unusable("it is not a vault file of this version of fob");
+  if (wire::unknown_member(json, {"fob_vault", "profile", "counter", "slots", "seal"}))
+    return unusable("it holds something unknown");
   const auto owner = wire::string_member(json, "profile");
   if (owner != profile)
     return unusable("it was written for profile \"" + wire::printable(owner.value_or(""), 64) + "\"");
@@ -168,23 +180,22 @@ Result<Credential> open_slot(const SealedSlot& sealed, SlotPlace place, const Se
 std::string encode_vault_file(const VaultFile& file, std::string_view profile, const SecretBytes& key) {
   Json json = to_json(file, profile);
   std::string nonce;
-  const std::string tag = seal({}, bound_to_file(json), key, nonce);
+  const std::string tag = seal({}, bound_to_file(file, profile), key, nonce);
   json["seal"] = {{"nonce", to_base64(nonce)}, {"tag", to_base64(tag)}};
   return wire::dump(json) + "\n";
 }
 
 Result<VaultFile> decode_vault_file(std::string_view text, std::string_view profile, const SecretBytes& key) {
-  auto json = wire::parse_object(text, k_max_vault_file, ErrorCode::store_locked);
+  const auto json = wire::parse_object(text, k_max_vault_file, ErrorCode::store_locked);
   if (!json) return unusable("it is not a vault file (" + json.error().detail + ")");
   auto file = decode_unsealed(*json, profile);
   if (!file) return file;
 
   const auto found = json->find("seal");
   const Json seal_member = found != json->end() && found->is_object() ? *found : Json::object();
-  json->erase("seal");
   const auto nonce = base64_member(seal_member, "nonce");
   const auto tag = base64_member(seal_member, "tag");
-  if (!nonce || !tag || !open(*tag, *nonce, bound_to_file(*json), key, {}))
+  if (!nonce || !tag || !open(*tag, *nonce, bound_to_file(*file, profile), key, {}))
     return unusable("its seal does not fit: it was damaged, altered, or sealed with another key");
   return file;
 }
