@@ -26,7 +26,7 @@ constexpr const char* k_list_json =
     "--json prints one array of objects: profile, slot (current, next or previous), version (a number),\n"
     "client_id_fingerprint (8 hex digits) and stored_at (RFC 3339, UTC).";
 
-// A group of words that is optional on the command line, as what it is here.
+// CLI11 leaves an argument that was not given empty.
 std::optional<std::string> if_given(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
@@ -187,12 +187,16 @@ Error Commands::explain(const CLI::ParseError& error) const {
   for (const CLI::App* app = innermost(); app != nullptr; app = app->get_parent())
     path = app->get_name() + (path.empty() ? "" : " ") + path;
   std::string what = error.what();
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
-    const auto extras = app_.remaining(true);
-    const auto option = std::find_if(extras.begin(), extras.end(),
-                                     [](const std::string& extra) { return extra.starts_with("--"); });
-    what = option == extras.end() ? "there is an argument too many"
-                                  : "unknown option " + option->substr(0, option->find('='));
+  const auto extras = app_.remaining(true);
+  const auto option = std::find_if(extras.begin(), extras.end(),
+                                   [](const std::string& extra) { return extra.starts_with("--"); });
+  const int kind = error.get_exit_code();
+  if (option != extras.end()) {
+    what = "unknown option " + option->substr(0, option->find('='));
+  } else if (kind == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
+    what = "there is an argument too many";
+  } else if (kind == static_cast<int>(CLI::ExitCodes::RequiredError) && innermost() == &app_) {
+    what = extras.empty() ? "say what to do, as in: fob status" : "unknown command";
   }
   return fail(ErrorCode::usage, what + "; see: " + path + " --help");
 }

@@ -75,8 +75,9 @@ Result<std::string> Enrolment::pass_trial(const std::string& stored) {
     return "warning: " + stored + ", but untested, since the trial failed: " + failure.detail;
   if (auto discarded = world_.store.discard_staged(profile_); !discarded) return discarded.error();
   if (is_refusal(failure.code))
-    return fail(failure.code, "the authority does not accept this credential: " + failure.detail +
-                                  "; nothing was changed. Check it in the portal, or create a new one there");
+    return fail(failure.code,
+                failure.detail +
+                    "; nothing was changed. Check the credential in the portal, or create a new one there");
   return fail(failure.code, "the credential could not be tried: " + failure.detail +
                                 "; nothing was changed. Try again then, or store it untried with --no-trial");
 }

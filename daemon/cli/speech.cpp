@@ -49,7 +49,7 @@ std::string in_words(std::chrono::seconds duration) {
     return std::to_string(large) + unit + (small == 0 ? "" : " " + std::to_string(small) + small_unit);
   };
   if (seconds < 60) return std::to_string(seconds) + " s";
-  if (seconds < 3600) return two(seconds / 60, " min", 0, "");
+  if (seconds < 3600) return two(seconds / 60, " min", seconds % 60, " s");
   if (seconds < 86400) return two(seconds / 3600, " h", seconds % 3600 / 60, " min");
   return two(seconds / 86400, " d", seconds % 86400 / 3600, " h");
 }

@@ -25,7 +25,7 @@ enum class Colour { none, good, bad, faint };
 /// `text` in that colour, where `coloured`; without any otherwise.
 std::string painted(std::string_view text, Colour colour, bool coloured);
 
-/// "45 s", "12 min", "3 h 5 min", "2 d 4 h": the two largest units, for people.
+/// "45 s", "4 min 59 s", "3 h 5 min", "2 d 4 h": the two largest units, for people.
 std::string in_words(std::chrono::seconds duration);
 
 }  // namespace fob::cli

@@ -19,7 +19,7 @@ Result<client::TokenReply> ask_for_token(const std::optional<std::string>& profi
   return fobd.token({profile, min_ttl, wire::k_default_wait});
 }
 
-// As text(1) in a shell would set them; false where memory or a name is wrong.
+// What the program will find in its environment; false, with errno, where there is no memory for it.
 bool set_environment(const client::TokenReply& reply, const std::string& socket) {
   return ::setenv("FOB_TOKEN", reply.answer.access_token.c_str(), 1) == 0 &&
          ::setenv("FOB_SOCKET", socket.c_str(), 1) == 0 &&

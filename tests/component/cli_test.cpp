@@ -386,7 +386,8 @@ TEST_F(FobCommand, ListAsJsonShowsFingerprintsOnly) {
   EXPECT_EQ(run({"credential", "list", "--json"}).out, "[]\n");
   run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
   const auto outcome = run({"credential", "list", "--json"});
-  EXPECT_THAT(outcome.out, StartsWith(R"([{"profile":"prod","slot":"current","version":1,"client_id_fingerprint":")"));
+  EXPECT_THAT(outcome.out,
+              StartsWith(R"([{"profile":"prod","slot":"current","version":1,"client_id_fingerprint":")"));
   EXPECT_THAT(outcome.out, Not(HasSubstr(k_id)));
 }
 

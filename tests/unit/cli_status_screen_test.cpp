@@ -25,7 +25,7 @@ TEST(StatusScreen, ShowsEachProfileCalmly) {
   ASSERT_TRUE(screen);
   EXPECT_EQ(*screen,
             "fobd 0.1.0, pid 42, up 2 h 5 min\n"
-            "prod-query  valid, 4 min left; refresh in 2 min\n"
+            "prod-query  valid, 4 min left; refresh in 2 min 10 s\n"
             "            credential version 2, token 01234567, scopes query write\n"
             "            3 exchanges, served 1 time\n"
             "dev         no token; exchanging now\n"
@@ -62,6 +62,7 @@ TEST(Speech, SaysDurationsInTheirTwoLargestUnits) {
   EXPECT_EQ(in_words(seconds(-5)), "0 s");
   EXPECT_EQ(in_words(seconds(59)), "59 s");
   EXPECT_EQ(in_words(seconds(60)), "1 min");
+  EXPECT_EQ(in_words(seconds(299)), "4 min 59 s");
   EXPECT_EQ(in_words(seconds(3600)), "1 h");
   EXPECT_EQ(in_words(seconds(3600 + 60)), "1 h 1 min");
   EXPECT_EQ(in_words(seconds(86400 * 2 + 3600 * 4 + 59)), "2 d 4 h");
