@@ -7,6 +7,11 @@
 namespace fob::broker {
 namespace {
 
+const wire::Problem k_removed{
+    ErrorCode::unknown_profile, "this profile has just been taken out of the configuration", {}};
+const wire::Problem k_replaced{ErrorCode::timeout, "this profile has just been configured anew; ask again",
+                               std::chrono::seconds(1)};
+
 std::optional<uid_t> uid_of(const std::string& user) {
   passwd entry{};
   passwd* found = nullptr;
@@ -39,6 +44,18 @@ core::Policy to_policy(const config::Config& config, uid_t own_uid, spdlog::logg
 
 core::PeerFacts facts_of(const transport::Peer& peer) { return {peer.uid, peer.gid, peer.pid, peer.groups}; }
 
+// Whether tokens of the one are tokens of the other: issued by the same authority for the same purpose.
+bool same_tokens(const config::Profile& a, const config::Profile& b) {
+  return a.authority == b.authority && a.endpoint == b.endpoint && a.scopes == b.scopes &&
+         a.audience == b.audience && a.resource == b.resource;
+}
+
+// Whether an exchange that failed with the one may go well with the other.
+bool same_way(const config::Profile& a, const config::Profile& b) {
+  return a.ca_file == b.ca_file && a.pin_sha256 == b.pin_sha256 && a.proxy == b.proxy &&
+         a.client_auth == b.client_auth;
+}
+
 core::RefreshSettings settings_of(const config::Profile& profile) {
   return {profile.refresh == config::RefreshMode::on_demand, profile.idle_after};
 }
@@ -56,7 +73,7 @@ Broker::Broker(config::Config config, std::filesystem::path config_file, uid_t o
 }
 
 Broker::~Broker() {
-  for (const auto& [name, keeper] : keepers_) keeper->retire();
+  for (const auto& [name, keeper] : keepers_) keeper->retire(k_removed);
 }
 
 Result<std::shared_ptr<TokenKeeper>> Broker::keeper_for(const transport::Peer& peer,
@@ -116,7 +133,11 @@ Result<void> Broker::reload() {
   for (const auto& [name, profile] : before.profiles) {
     const auto* after = config_.find(name);
     if (after != nullptr && *after == profile) continue;
-    keepers_.at(name)->retire();
+    if (after != nullptr && same_tokens(*after, profile)) {
+      keepers_.at(name)->reconfigure(settings_of(*after), !same_way(*after, profile));
+      continue;
+    }
+    keepers_.at(name)->retire(after == nullptr ? k_removed : k_replaced);
     keepers_.erase(name);
   }
   for (const auto& [name, profile] : config_.profiles)
@@ -132,7 +153,9 @@ void Broker::start_keeper(const config::Profile& profile) {
 }
 
 Error Broker::refusal(const transport::Peer& peer, const std::string& profile) const {
-  around_.log.info("refused: profile \"{}\" to process {} of user {}", profile, peer.pid, peer.uid);
+  if (const auto folded = refusals_.admit(peer.uid, around_.clock.boot_now()))
+    around_.log.info("refused: profile \"{}\" to process {} of user {} ({} more refused since the last line)",
+                     profile, peer.pid, peer.uid, *folded);
   return fail(ErrorCode::not_granted,
               "process " + std::to_string(peer.pid) + " of user " + std::to_string(peer.uid) +
                   " is not granted this profile; an operator can grant it with a [[grant]] in " + "fob.toml");

@@ -5,6 +5,7 @@
 #include "daemon/broker/token_keeper.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/core/policy.hpp"
+#include "daemon/core/repeat_limiter.hpp"
 #include "ipc/base/result.hpp"
 #include "ipc/transport/peer.hpp"
 
@@ -48,6 +49,8 @@ class Broker {
  private:
   void start_keeper(const config::Profile& profile);
   Error refusal(const transport::Peer& peer, const std::string& profile) const;
+
+  mutable core::RepeatLimiter refusals_;
 
   config::Config config_;
   std::filesystem::path config_file_;

@@ -16,8 +16,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
+#include <memory>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -105,52 +105,69 @@ Result<Child> spawn(const ExchangeProgram& program, int socket) {
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   errno = error;
+  // Worth trying again soon, whatever it is: nobody tells us when an upgrade is over or memory is back.
   if (error != 0)
-    return fail(ErrorCode::config, with_errno(words.front()) + "; is fob installed completely?");
+    return fail(ErrorCode::unreachable,
+                with_errno("cannot run " + words.front()) + "; is fob installed completely?");
 
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return fail(ErrorCode::internal, with_errno("pidfd_open"));
-  return Child(pid, std::move(pidfd));
+  if (pidfd) return Child(pid, std::move(pidfd));
+  const Error failed = fail(ErrorCode::unreachable, with_errno("pidfd_open"));
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) continue;
+  return failed;
 }
 
 wire::ExchangeAnswer failure(ErrorCode code, std::string detail) {
   return wire::ExchangeFailure{code, 0, std::move(detail), std::nullopt};
 }
 
-asio::awaitable<std::string> await_end(asio::any_io_executor executor, Child& child) {
-  const int pidfd = ::fcntl(child.pidfd(), F_DUPFD_CLOEXEC, 0);
+// What the coroutine and its timers share. A timer's handler may still be queued when the coroutine has moved
+// on, so it owns its share of this, and looks whether its time is over.
+struct Run {
+  Run(Child c, Socket s) : child(std::move(c)), socket(std::move(s)) {}
+  Child child;
+  Socket socket;
+  bool answered = false;
+  bool late = false;
+  bool ended = false;
+};
+using RunPtr = std::shared_ptr<Run>;
+
+asio::awaitable<std::string> await_end(asio::any_io_executor executor, RunPtr run) {
+  const int pidfd = ::fcntl(run->child.pidfd(), F_DUPFD_CLOEXEC, 0);
   asio::posix::stream_descriptor ended(executor, pidfd);
   asio::steady_timer grace(executor, k_exit_grace);
-  grace.async_wait([&child](const boost::system::error_code& error) {
-    if (!error) child.kill();
+  grace.async_wait([run](const boost::system::error_code& error) {
+    if (!error && !run->ended) run->child.kill();
   });
   co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
+  run->ended = true;
   grace.cancel();
-  co_return child.reap();
+  co_return run->child.reap();
 }
 
 // The line, or what went wrong on the way to it.
-asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, Socket& socket, Child& child,
-                                              std::string line) {
-  bool late = false;
+asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, RunPtr run, std::string line) {
   asio::steady_timer deadline(executor, wire::k_exchange_deadline);
-  deadline.async_wait([&](const boost::system::error_code& error) {
-    if (error) return;
-    late = true;
-    child.kill();
+  deadline.async_wait([run](const boost::system::error_code& error) {
+    if (error || run->answered) return;
+    run->late = true;
+    run->child.kill();
     boost::system::error_code ignored;
-    socket.close(ignored);
+    run->socket.close(ignored);
   });
 
   const auto question = asio::buffer(line);
   // Where the exchanger is gone already, the read says so better than the write.
-  co_await asio::async_write(socket, question, k_tuple);
+  co_await asio::async_write(run->socket, question, k_tuple);
   std::string answer;
   auto into = asio::dynamic_buffer(answer, wire::k_max_exchange_answer);
-  const auto [read_error, size] = co_await asio::async_read_until(socket, into, '\n', k_tuple);
+  const auto [read_error, size] = co_await asio::async_read_until(run->socket, into, '\n', k_tuple);
+  run->answered = true;
   deadline.cancel();
 
-  if (late)
+  if (run->late)
     co_return fail(ErrorCode::timeout, "fob-exchange said nothing for " +
                                            std::to_string(wire::k_exchange_deadline.count()) +
                                            " s and was ended");
@@ -161,21 +178,23 @@ asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, So
   co_return answer;
 }
 
-asio::awaitable<wire::ExchangeAnswer> run(asio::any_io_executor executor, ExchangeProgram program,
-                                          wire::ExchangeRequest request) {
+asio::awaitable<wire::ExchangeAnswer> exchange_once(asio::any_io_executor executor, ExchangeProgram program,
+                                                    wire::ExchangeRequest request) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    co_return failure(ErrorCode::internal, with_errno("socketpair"));
+    co_return failure(ErrorCode::unreachable, with_errno("socketpair"));
   Socket ours(executor, asio::local::stream_protocol(), ends[0]);
   UniqueFd theirs(ends[1]);
   auto child = spawn(program, theirs.get());
   theirs.reset();
   if (!child) co_return failure(child.error().code, child.error().detail);
 
-  auto line = co_await converse(executor, ours, *child, encode(request) + "\n");
+  const auto run = std::make_shared<Run>(std::move(*child), std::move(ours));
+  std::string question = encode(request) + "\n";
+  auto line = co_await converse(executor, run, std::move(question));
   boost::system::error_code ignored;
-  ours.close(ignored);
-  const std::string end = co_await await_end(executor, *child);
+  run->socket.close(ignored);
+  const std::string end = co_await await_end(executor, run);
   if (!line)
     co_return failure(line.error().code, line.error().detail + " (it " + end + "); its log says more");
   auto answer = wire::decode_exchange_answer(*line);
@@ -188,7 +207,7 @@ asio::awaitable<wire::ExchangeAnswer> run(asio::any_io_executor executor, Exchan
 
 Exchange exchange_by_process(asio::any_io_executor executor, ExchangeProgram program) {
   return [executor, program = std::move(program)](wire::ExchangeRequest request) {
-    return run(executor, program, std::move(request));
+    return exchange_once(executor, program, std::move(request));
   };
 }
 

@@ -231,8 +231,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  // glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too, it is
-  // given back to the kernel.
+  // glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too,
+  // it is given back to the kernel.
   void return_memory() {
     trim_.expires_after(k_trim_delay);
     trim_.async_wait([](const boost::system::error_code& error) {
@@ -268,9 +268,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
 
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
+    const bool is_head = parser.get().method() == http::verb::head;
     Request request = to_request(parser, session->peer);
     const Response response = co_await answer(std::move(request));
     auto message = to_http(response, version, keep_alive);
+    // RFC 9110 §9.3.2: the head of what GET would get. A body would be taken for the next answer.
+    if (is_head) message.body().clear();
     session->answered = true;
     const bool written = co_await write(session, std::move(message));
     co_return written&& keep_alive;

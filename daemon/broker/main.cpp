@@ -126,11 +126,15 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
 int main(int argc, char** argv) {
   CLI::App app{
       "fobd keeps valid access tokens at hand and serves them to local apps over a Unix socket.\n"
-      "It runs in the foreground; systemd starts and confines it. See also: fob --help"};
+      "It runs in the foreground. See also: fob --help",
+      "fobd"};
   config::LocationFlags flags;
-  app.add_option("--config", flags.config, "configuration file (default: /etc/fob/fob.toml)");
-  app.add_option("--runtime-dir", flags.runtime_dir, "where the sockets are (default: /run/fob)");
-  app.add_option("--state-dir", flags.state_dir, "where the file store is (default: /var/lib/fob)");
+  app.add_option("--config", flags.config,
+                 "configuration file (root: /etc/fob/fob.toml; a user: ~/.config/fob/fob.toml)");
+  app.add_option("--runtime-dir", flags.runtime_dir,
+                 "where the sockets are (root: /run/fob; a user: $XDG_RUNTIME_DIR/fob)");
+  app.add_option("--state-dir", flags.state_dir,
+                 "where the file store is (root: /var/lib/fob; a user: ~/.local/state/fob)");
   app.set_version_flag("--version", "fobd " FOB_VERSION);
   try {
     app.parse(argc, argv);

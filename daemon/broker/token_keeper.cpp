@@ -6,6 +6,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
@@ -19,6 +20,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
+
+// For Retry-After: whole, and never "at once".
+seconds in_seconds(nanoseconds left) { return std::max(std::chrono::ceil<seconds>(left), seconds(1)); }
 
 double as_seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
@@ -36,8 +40,12 @@ void TokenKeeper::start() {
   apply(machine_.on_start(around_.clock.boot_now()));
 }
 
-void TokenKeeper::retire() {
-  retired_ = true;
+void TokenKeeper::reconfigure(core::RefreshSettings settings, bool worth_a_try) {
+  apply(machine_.on_settings_changed(around_.clock.boot_now(), settings, worth_a_try));
+}
+
+void TokenKeeper::retire(wire::Problem why) {
+  retired_ = std::move(why);
   timer_.close();
   for (auto* waiting : waiting_) waiting->cancel();
 }
@@ -74,7 +82,7 @@ asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerpr
         ErrorCode::too_many_requests,
         "this token is new and was reported before; if the API still answers 401, the token is not "
         "meant for it: check the profile's endpoint and scopes",
-        seconds(1)};
+        in_seconds(machine_.replaceable_from() - around_.clock.boot_now())};
   if (answer.verdict == core::Verdict::wait) co_await await_settlement(patience);
   const core::TokenPtr token = machine_.token(around_.clock.boot_now());
   // The rejected token itself is no answer: say why there is no other.
@@ -124,15 +132,19 @@ TokenKeeper::Status TokenKeeper::status() const {
 
 void TokenKeeper::apply(core::Actions actions) {
   if (retired_) return;
-  if (actions.exchange) asio::co_spawn(around_.executor, exchange_once(shared_from_this()), asio::detached);
   if (actions.wake_at) {
     timer_.arm(*actions.wake_at);
   } else {
     timer_.disarm();
   }
+  if (actions.exchange) asio::co_spawn(around_.executor, exchange_once(shared_from_this()), asio::detached);
 }
 
 asio::awaitable<void> TokenKeeper::exchange_once(std::shared_ptr<TokenKeeper> self) {
+  // co_spawn runs us at once. An exchange that failed without a pause would settle inside of apply(), under
+  // the feet of whoever is about to wait for it.
+  co_await asio::post(self->around_.executor, asio::use_awaitable);
+  self->began_ = self->around_.clock.boot_now();
   wire::ExchangeRequest request{self->profile_, wire::Slot::current};
   const wire::ExchangeAnswer answer = co_await self->around_.exchange(std::move(request));
   self->settle(answer);
@@ -154,12 +166,18 @@ void TokenKeeper::settle(const wire::ExchangeAnswer& answer) {
 }
 
 core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
+  // The token's life counts from there, so it must lie within this exchange by our own clock.
+  const BootTime started(success.started_boottime);
+  if (started < began_ || started > around_.clock.boot_now())
+    return take(wire::ExchangeFailure{
+        ErrorCode::bad_answer, 0,
+        "fob-exchange counts time otherwise than fobd; both must run in one time namespace", std::nullopt});
   auto token = std::make_shared<core::Token>();
   token->access_token = success.access_token;
   token->fingerprint = fingerprint(success.access_token);
   token->scopes = success.scopes;
   token->credential_version = success.credential_version;
-  token->started = BootTime(success.started_boottime);
+  token->started = started;
   token->deadline = token->started + success.expires_in;
   ++ok_;
   around_.log.info("{}: token {} of credential version {} for {:.0f} s", profile_, token->fingerprint,
@@ -195,15 +213,14 @@ TokenOutcome TokenKeeper::outcome() {
 }
 
 wire::Problem TokenKeeper::problem() const {
-  if (retired_)
-    return {ErrorCode::unknown_profile, "this profile has just been taken out of the configuration", {}};
+  if (retired_) return *retired_;
   const auto& failure = machine_.last_failure();
   if (!failure)
     return {ErrorCode::timeout, "the authority has not answered yet; ask again, or wait longer (wait=S)",
             seconds(1)};
   wire::Problem problem{failure->code, failure->detail, std::nullopt};
   if (const auto next = machine_.next_attempt(); next && traits(failure->code).waiting_helps)
-    problem.retry_after = std::max(std::chrono::ceil<seconds>(*next - around_.clock.boot_now()), seconds(1));
+    problem.retry_after = in_seconds(*next - around_.clock.boot_now());
   return problem;
 }
 

@@ -41,8 +41,10 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   TokenKeeper(std::string profile, core::RefreshSettings settings, const Surroundings& surroundings);
 
   void start();
-  /// No more exchanges and no more tokens; requests that wait are told so.
-  void retire();
+  /// Other settings for the same authority; see core::Refresh::on_settings_changed().
+  void reconfigure(core::RefreshSettings settings, bool worth_a_try);
+  /// No more exchanges and no more tokens; requests that wait are told why.
+  void retire(wire::Problem why);
 
   /// A token that lives for `min_ttl` more, waiting for at most `wait`; see design.md §4.
   boost::asio::awaitable<TokenOutcome> token(std::optional<std::chrono::milliseconds> min_ttl,
@@ -89,7 +91,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   Surroundings around_;
   core::Refresh machine_;
   transport::BootTimer timer_;
-  bool retired_ = false;
+  std::optional<wire::Problem> retired_;
+  BootTime began_;             ///< when the exchange under way was begun, as this process saw it
   std::uint64_t settled_ = 0;  ///< exchanges that have ended
   std::list<boost::asio::steady_timer*> waiting_;
   std::optional<WallTime> last_failure_at_;

@@ -54,6 +54,12 @@ Result<void> take_word(const std::array<Word<E>, N>& words, const Value& value, 
   return wrong("\"" + text + "\" is none of " + choices);
 }
 
+Result<void> take_store(Daemon& daemon, const Value& value) {
+  if (auto taken = take_word(k_stores, value, daemon.store); !taken) return taken;
+  if (daemon.store == StoreKind::file) return {};
+  return wrong("\"" + std::get<std::string>(value) + "\" is not in this version of fob; use \"file\"");
+}
+
 Result<void> take_text(const Value& value, std::optional<std::string>& target) {
   const auto& text = std::get<std::string>(value);
   if (text.empty()) return wrong("it is empty; write a value or leave the key out");
@@ -130,8 +136,7 @@ std::string text_of(const std::optional<std::filesystem::path>& path) { return p
 
 constexpr std::array k_daemon_options = {
     Option<Daemon>{"store", Type::text, R"("systemd-creds" | "secret-service" | "file")",
-                   "the best available", "Where credentials are kept.",
-                   [](Daemon& d, const Value& v) { return take_word(k_stores, v, d.store); },
+                   "the best available", "Where credentials are kept.", take_store,
                    [](const Daemon& d) { return Value(d.store ? word_of(k_stores, *d.store) : ""); }},
     Option<Daemon>{"default_profile", Type::text, "a profile's name", "",
                    "The profile of requests that name none.",

@@ -60,6 +60,19 @@ Actions Refresh::on_start(BootTime now) {
   return attempt();
 }
 
+Actions Refresh::on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try) {
+  settings_ = settings;
+  last_demand_ = now;
+  if (exchanging_) return settled();
+  if (worth_a_try && !settings_.on_demand) {
+    backoff_.reset();
+    probe_.reset();
+    return attempt();
+  }
+  if (settings_.on_demand && token(now)) return sleep();
+  return next_attempt_ ? settled() : on_start(now);
+}
+
 Actions Refresh::on_timer(BootTime now) {
   if (exchanging_ || !next_attempt_ || now < *next_attempt_) return settled();
   return idle(now) ? sleep() : attempt();
@@ -76,8 +89,9 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
   last_failure_.reset();
   backoff_.reset();
   probe_.reset();
-  removal_suspected_ = false;
+  // An exchange that began before the change says nothing about the credential after it.
   if (std::exchange(again_, false)) return attempt();
+  removal_suspected_ = false;
   if (settings_.on_demand) return sleep();
 
   const double part = k_refresh_from + (k_refresh_to - k_refresh_from) * unit;
@@ -89,8 +103,10 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
 
 Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
   exchanging_ = false;
-  if (failure.code == ErrorCode::no_credential && removal_suspected_) token_.reset();
-  removal_suspected_ = false;
+  if (!again_) {
+    if (failure.code == ErrorCode::no_credential && removal_suspected_) token_.reset();
+    removal_suspected_ = false;
+  }
   const bool slow = needs_a_person(failure.code);
   milliseconds wait = slow ? probe_.next(unit) : backoff_.next(unit);
   if (failure.retry_after) wait = std::max(wait, *failure.retry_after);

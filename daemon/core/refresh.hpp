@@ -52,8 +52,11 @@ class Refresh {
  public:
   Refresh(RefreshSettings settings, BootTime now) : settings_(settings), last_demand_(now) {}
 
-  /// The beginning of it all, and after every change of settings.
+  /// The beginning of it all.
   Actions on_start(BootTime now);
+  /// Other settings for the same authority: the token stays. `worth_a_try`: the way to the authority changed
+  /// too, so that what failed before may now go well.
+  Actions on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try);
   Actions on_timer(BootTime now);
   Actions on_token(BootTime now, TokenPtr token, double unit);
   Actions on_failure(BootTime now, Failure failure, double unit);
@@ -72,6 +75,8 @@ class Refresh {
   /// An app got a 401 with the token of this fingerprint.
   Answer on_rejected(BootTime now, std::string_view fingerprint, BootTime patience);
 
+  /// From when on the token at hand may be replaced because it was rejected.
+  BootTime replaceable_from() const { return token_ ? token_->started + spacing() : BootTime(); }
   /// The token at hand if it is alive; never a dead one.
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
   bool ever_had_token() const { return token_ != nullptr; }

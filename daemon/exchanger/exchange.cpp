@@ -9,7 +9,6 @@
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/wire/json.hpp"
 
-#include <array>
 #include <fcntl.h>
 
 namespace fob::exchanger {
@@ -40,6 +39,9 @@ Result<config::Profile> find_profile(const config::Config& config, const std::st
   return *profile;
 }
 
+// A client id this long is a UUID or the like.
+constexpr std::size_t k_telling_id = 16;
+
 // Every form in which the credential was sent, and so could come back in an authority's words.
 void hide_credential(ExchangeAnswer& answer, const store::Credential& credential,
                      const HttpRequest& request) {
@@ -50,8 +52,10 @@ void hide_credential(ExchangeAnswer& answer, const store::Credential& credential
   const std::string_view authorization = request.authorization;
   const std::string_view pair =
       authorization.substr(std::min(authorization.size(), authorization.find(' ') + 1));
-  const std::array<std::string_view, 5> secrets = {credential.secret.reveal(), coded_secret, pair,
-                                                   credential.client_id, coded_id};
+  std::vector<std::string_view> secrets = {credential.secret.reveal(), coded_secret, pair};
+  // The id is no secret, and a short one may be a word of our own sentences, such as the profile's name.
+  if (credential.client_id.size() >= k_telling_id)
+    secrets.insert(secrets.end(), {credential.client_id, coded_id});
   failure->detail = presentable(std::move(failure->detail), secrets);
 }
 

@@ -30,10 +30,8 @@ Result<milliseconds> measure_lifetime(const ExpiryFacts& facts) {
   if (!claimed) return claimed;
   milliseconds lifetime = *claimed;
   // exp has whole seconds, and is what other servers check: an expiresOn with a fraction may outlive it.
-  if (facts.jwt.exp && facts.server_date) {
-    const milliseconds by_jwt = *facts.jwt.exp - *facts.server_date - k_date_grain;
-    if (by_jwt > milliseconds(0)) lifetime = std::min(lifetime, by_jwt);
-  }
+  if (facts.jwt.exp && facts.server_date)
+    lifetime = std::min<milliseconds>(lifetime, *facts.jwt.exp - *facts.server_date - k_date_grain);
   if (lifetime <= milliseconds(0))
     return fail(ErrorCode::bad_answer, "its token has already expired by the authority's own clock");
   if (lifetime > wire::k_max_lifetime)

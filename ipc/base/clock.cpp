@@ -21,7 +21,8 @@ std::string to_rfc3339(WallTime time) {
   using namespace std::chrono;
   constexpr auto first = sys_days{year{0} / January / 1};
   constexpr auto last = sys_days{year{9999} / December / 31};
-  const auto seconds_since = std::clamp(floor<seconds>(time), sys_seconds{first}, sys_seconds{last} + days(1) - seconds(1));
+  const auto seconds_since =
+      std::clamp(floor<seconds>(time), sys_seconds{first}, sys_seconds{last} + days(1) - seconds(1));
   const auto day = floor<days>(seconds_since);
   const year_month_day date{day};
   const hh_mm_ss clock{seconds_since - day};

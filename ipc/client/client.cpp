@@ -34,8 +34,7 @@ class Deadline {
   }
   Error passed(const std::filesystem::path& socket) const {
     return fail(ErrorCode::timeout, "fobd did not answer at " + socket.string() + " within " +
-                                        std::to_string(within_.count()) +
-                                        " ms; its log says why: journalctl -u fob");
+                                        std::to_string(within_.count()) + " ms; its log says why");
   }
 
  private:
@@ -60,8 +59,7 @@ Error cannot_connect(const std::filesystem::path& socket, const std::string& whe
   const std::string at = socket.string();
   if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)
     return fail(ErrorCode::daemon_not_running,
-                "fobd is not running (no one answers at " + at +
-                    "); start it with: systemctl start fob, or fobd --config FILE");
+                "fobd is not running (no one answers at " + at + "); start it with: fobd --config FILE");
   if (reason == EACCES || reason == EPERM)
     return fail(ErrorCode::not_granted, "this user may not use " + at + "; " + when_refused);
   if (reason == EAGAIN) return deadline.passed(socket);

@@ -64,8 +64,7 @@ Result<void> HttpAnswerReader::end() {
   boost::system::error_code error;
   if (parser.got_some()) parser.put_eof(error);
   if (error || !parser.is_done())
-    return fail(ErrorCode::internal,
-                "fobd closed the connection before it had answered; its log says why: journalctl -u fob");
+    return fail(ErrorCode::internal, "fobd closed the connection before it had answered; its log says why");
   return {};
 }
 

@@ -4,10 +4,9 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/eventfd.h>
-
-#include <algorithm>
 #include <vector>
 
 namespace fob::transport {

@@ -1,6 +1,7 @@
-// Keeps a crowd of connections from pinning memory after it has gone. Asio keeps the state of every descriptor that
-// it ever watched, in a pool that never shrinks (detail/object_pool.hpp). Made one at a time between a connection's
-// other allocations, each such state would hold a page that nothing else uses; made in one go, they lie side by side.
+// Keeps a crowd of connections from pinning memory after it has gone. Asio keeps the state of every
+// descriptor that it ever watched, in a pool that never shrinks (detail/object_pool.hpp). Made one at a time
+// between a connection's other allocations, each such state would hold a page that nothing else uses; made in
+// one go, they lie side by side.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

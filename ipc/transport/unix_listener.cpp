@@ -42,6 +42,18 @@ Result<void> remove_stale(const std::filesystem::path& path) {
   return {};
 }
 
+Result<void> check_writers(const std::filesystem::path& directory) {
+  struct stat facts {};
+  if (::stat(directory.c_str(), &facts) != 0) return fail(ErrorCode::config, with_errno(directory.string()));
+  if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
+    return fail(ErrorCode::config, directory.string() + " belongs to user " + std::to_string(facts.st_uid) +
+                                       ", who could replace the sockets in it; use another --runtime-dir");
+  if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return fail(ErrorCode::config, "others could replace the sockets in " + directory.string() +
+                                       "; run: chmod go-w " + directory.string());
+  return {};
+}
+
 // bind(2) makes the socket file with the umask's permissions, so for that instant the umask lets nobody in.
 int bind_privately(int fd, const sockaddr_un& address) {
   const mode_t before = ::umask(0177);
@@ -53,6 +65,7 @@ int bind_privately(int fd, const sockaddr_un& address) {
 }  // namespace
 
 Result<UniqueFd> lock_runtime_directory(const std::filesystem::path& directory) {
+  if (auto checked = check_writers(directory); !checked) return checked.error();
   const auto path = directory / "fobd.lock";
   UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!lock) return fail(ErrorCode::config, with_errno(path.string()));

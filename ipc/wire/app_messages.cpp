@@ -59,6 +59,8 @@ Result<Target> decode_target(std::string_view target) {
   if (!url) return fail(ErrorCode::bad_request, "the request target is not a path with an optional query");
   Target decoded;
   decoded.path = std::string(url->encoded_path());
+  // Many clients append a bare "?"; Boost.URL takes it for one parameter without a name.
+  if (url->encoded_query().empty()) return decoded;
   for (const auto& parameter : url->params()) {
     const std::string name(parameter.key);
     const bool again = std::any_of(decoded.parameters.begin(), decoded.parameters.end(),

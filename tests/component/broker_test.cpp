@@ -50,7 +50,7 @@ class BrokerTest : public ::testing::Test {
   asio::awaitable<wire::ExchangeAnswer> exchange(wire::ExchangeRequest) {
     ++exchanges_;
     asio::steady_timer moment(io_, 5ms);
-    co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (pause_) co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return next_answer();
   }
 
@@ -58,7 +58,7 @@ class BrokerTest : public ::testing::Test {
     if (failure_) return *failure_;
     wire::ExchangeSuccess success;
     success.access_token = "token-" + std::to_string(exchanges_);
-    success.started_boottime = clock_.boot_now().time_since_epoch();
+    success.started_boottime = clock_.boot_now().time_since_epoch() + started_offset_;
     success.expires_in = lifetime_;
     success.scopes = {"query"};
     success.credential_version = 1;
@@ -94,6 +94,8 @@ class BrokerTest : public ::testing::Test {
   asio::io_context io_{1};
   int exchanges_ = 0;
   std::chrono::milliseconds lifetime_ = 100s;
+  std::chrono::nanoseconds started_offset_{};
+  bool pause_ = true;
   std::optional<wire::ExchangeFailure> failure_;
 };
 
@@ -177,7 +179,7 @@ TEST_F(BrokerTest, ATokenRejectedTooSoonAgainIsTooManyRequests) {
   ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
   const auto response = ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-1"})");
   EXPECT_EQ(response.status, 429);
-  EXPECT_TRUE(response.retry_after);
+  EXPECT_EQ(response.retry_after, 10s) << "a tenth of its 100 s";
 }
 
 TEST_F(BrokerTest, AnotherUserIsRefusedTheSameWayWhetherTheProfileExistsOrNot) {
@@ -236,6 +238,35 @@ TEST_F(BrokerTest, AReloadDropsTheTokenWhoseAuthorityChanged) {
                            ErrorCode::config));
   ASSERT_TRUE(broker->reload());
   EXPECT_FALSE((*broker->keeper("p"))->status().token);
+}
+
+TEST_F(BrokerTest, AReloadKeepsTheTokenWhereOnlyTheWayToTheAuthorityChanged) {
+  const auto broker = make_broker();
+  ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
+  failure_ = {ErrorCode::unreachable, 0, "away", std::nullopt};
+  ASSERT_TRUE(replace_file(config_file(),
+                           std::string(k_config) + "idle_after = \"6h\"\nca_file = \"/other.pem\"\n", 0600,
+                           ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  EXPECT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
+}
+
+TEST_F(BrokerTest, ATokenThatClaimsToStartInTheFutureIsRefused) {
+  started_offset_ = 1h;
+  const auto broker = make_broker();
+  const auto response = ask(app_interface(*broker, clock_), "GET", "/v1/token?wait=0.1");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_THAT(response.body, HasSubstr("counts time otherwise"));
+}
+
+TEST_F(BrokerTest, AnExchangeThatFailsWithoutAPauseIsWaitedForAndTriedAgain) {
+  pause_ = false;
+  failure_ = {ErrorCode::unreachable, 0, "cannot run it", std::nullopt};
+  const auto broker = make_broker();
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto response = ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})");
+  EXPECT_THAT(response.body, HasSubstr("cannot run it"));
+  EXPECT_TRUE((*broker->keeper("p"))->status().next_attempt_in);
 }
 
 TEST_F(BrokerTest, OperatorsSeeTheStateAndNoToken) {

@@ -109,6 +109,15 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   EXPECT_NE(third, std::string::npos);
 }
 
+TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "HEAD /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  const std::string answer = receive(fd);
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 8\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+}
+
 TEST_F(HttpServerTest, ClosesAfterARequestThatWantsIt) {
   serve(k_roomy);
   const auto fd = connect();
@@ -240,6 +249,14 @@ TEST(UnixListener, RefusesAPathThatIsTooLong) {
   const auto listener = transport::listen_at("/tmp/" + std::string(200, 'x'), {0600, std::nullopt});
   ASSERT_FALSE(listener);
   EXPECT_THAT(listener.error().detail, HasSubstr("use a shorter --runtime-dir"));
+}
+
+TEST(RuntimeDirectory, IsNotOneThatOthersCanWrite) {
+  const test::TempDirectory directory;
+  std::filesystem::permissions(directory.path(), std::filesystem::perms::all);
+  const auto lock = transport::lock_runtime_directory(directory.path());
+  ASSERT_FALSE(lock);
+  EXPECT_THAT(lock.error().detail, HasSubstr("chmod go-w " + directory.path().string()));
 }
 
 TEST(RuntimeDirectory, IsForOneDaemon) {

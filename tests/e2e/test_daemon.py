@@ -110,11 +110,12 @@ def test_refresh_waits_for_its_outcome(sandbox, enrolled):
     assert enrolled.app.token()[0] == 200, "its tokens live on until they expire"
 
 
-def test_every_program_explains_itself_and_refuses_what_it_does_not_know():
+def test_every_program_explains_itself_and_refuses_what_it_does_not_know(tmp_path):
     for program in ("fob", "fobd", "fob-exchange", "fob-authority"):
         helped = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, timeout=30)
         assert helped.returncode == 0 and "--help" in helped.stdout, program
-        wrong = subprocess.run([BIN / program, "--no-such-flag"], capture_output=True, text=True, timeout=30)
+        wrong = subprocess.run([BIN / program, *(["--dir", tmp_path] if program == "fob-authority" else []), "--no-such-flag"],
+                               capture_output=True, text=True, timeout=30)
         assert wrong.returncode == 2 and "no-such-flag" in wrong.stderr, program
 
 

@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 
 ALLOWED_REFERENCES = {
-    # Locals of the coroutine that awaits them directly.
-    ("daemon/broker/exchange_process.cpp", "Child& child"),
-    ("daemon/broker/exchange_process.cpp", "Socket& socket"),
+    # A local of the coroutine that awaits it directly.
     ("daemon/broker/http_server.cpp", "Parser& parser"),
     # A table that lives as long as the interface.
     ("daemon/broker/routing.cpp", "const std::vector<Route>& routes"),

@@ -91,7 +91,7 @@ TEST_F(ClientOfFobd, SaysHowToStartFobdWhereThereIsNoSocket) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::daemon_not_running);
   EXPECT_EQ(answer.error().detail, "fobd is not running (no one answers at " + socket_.string() +
-                                       "); start it with: systemctl start fob, or fobd --config FILE");
+                                       "); start it with: fobd --config FILE");
 }
 
 TEST_F(ClientOfFobd, TakesASocketThatNobodyListensAtForNoDaemon) {

@@ -107,7 +107,7 @@ TEST_F(ExchangeTest, SaysWhatIsWrongWithTheConfiguration) {
   configure("[profile.prod]\nca_file = \"missing.pem\"\n");
   expect_failure(ask(), ErrorCode::config, "missing.pem: No such file");
   configure("[daemon]\nstore = \"secret-service\"\n[profile.prod]\n");
-  expect_failure(ask(), ErrorCode::config, "\"file\" only");
+  expect_failure(ask(), ErrorCode::config, "is not in this version");
   std::filesystem::remove(locations_.config_file);
   expect_failure(ask(), ErrorCode::config, "No such file");
   EXPECT_EQ(requests_, 0);

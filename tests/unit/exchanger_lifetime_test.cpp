@@ -48,9 +48,10 @@ TEST(Lifetime, IsNeverLongerThanTheTokensOwnExpiryAllows) {
   EXPECT_EQ(measure_lifetime({k_date + 200s, {}, {k_date + 300s, {}}, k_date}).value(), 199s);
 }
 
-TEST(Lifetime, ATokenWhoseOwnExpiryIsNoFutureTimeDoesNotShortenAnything) {
-  EXPECT_EQ(measure_lifetime({k_date + 300s, {}, {k_date + 1s, {}}, k_date}).value(), 299s);
-  EXPECT_EQ(measure_lifetime({k_date + 300s, {}, {sys_seconds(0s), {}}, k_date}).value(), 299s);
+TEST(Lifetime, ATokenThatIsDeadByItsOwnClaimIsRefusedWhateverTheAnswerSaysBesides) {
+  EXPECT_FALSE(measure_lifetime({k_date + 300s, {}, {k_date + 1s, {}}, k_date}));
+  EXPECT_FALSE(measure_lifetime({k_date + 300s, {}, {sys_seconds(0s), {}}, k_date}));
+  EXPECT_FALSE(measure_lifetime({{}, 300s, {k_date - 3600s, {}}, k_date}));
 }
 
 TEST(Lifetime, ThatHasAlreadyEndedIsRefused) {

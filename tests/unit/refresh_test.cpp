@@ -1,6 +1,7 @@
 #include "daemon/core/refresh.hpp"
 
 #include "daemon/core/policy.hpp"
+#include "daemon/core/repeat_limiter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -174,6 +175,32 @@ TEST(Refresh, ForgetsTheTokenOfACredentialThatWasRemoved) {
   EXPECT_FALSE(machine.token(k_start + 2s));
 }
 
+TEST(Refresh, ForgetsTheTokenOfACredentialThatWasRemovedDuringAnExchange) {
+  Refresh machine = with_token();
+  machine.on_refresh_wanted(k_start + 1s);
+  machine.on_credential_changed(k_start + 2s);
+  EXPECT_TRUE(machine.on_token(k_start + 3s, a_token(k_start + 1s, 100s, "late"), 0.5).exchange);
+  machine.on_failure(k_start + 4s, a_failure(ErrorCode::no_credential), 0.5);
+  EXPECT_FALSE(machine.token(k_start + 4s));
+}
+
+TEST(Refresh, OtherSettingsLeaveTheTokenAndItsRefresh) {
+  Refresh machine = with_token();
+  const auto before = machine.next_attempt();
+  const auto actions =
+      machine.on_settings_changed(k_start + 1s, {.on_demand = false, .idle_after = 30s}, false);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_EQ(actions.wake_at, before);
+  EXPECT_TRUE(machine.token(k_start + 1s));
+}
+
+TEST(Refresh, AnotherWayToTheAuthorityIsTriedAtOnce) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, a_failure(ErrorCode::tls), 0.5);
+  EXPECT_TRUE(machine.on_settings_changed(k_start + 1ms, {}, true).exchange);
+}
+
 TEST(Refresh, KeepsTheTokenWhereARefreshFindsNoCredential) {
   Refresh machine = with_token();
   machine.on_timer(k_start + 80s);
@@ -260,6 +287,15 @@ TEST(Backoff, StaysBetweenItsBounds) {
     EXPECT_GE(wait, 1s);
     EXPECT_LE(wait, 60s);
   }
+}
+
+TEST(RepeatLimiter, LetsOneLineAUserThroughInAWhileAndCountsTheRest) {
+  RepeatLimiter limiter;
+  EXPECT_EQ(limiter.admit(1000, k_start), 0u);
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(limiter.admit(1000, k_start + 1s));
+  EXPECT_EQ(limiter.admit(1001, k_start + 1s), 0u);
+  EXPECT_EQ(limiter.admit(1000, k_start + 10s), 500u);
+  EXPECT_FALSE(limiter.admit(1000, k_start + 11s));
 }
 
 TEST(Policy, WithoutGrantsItsOwnUserMayHaveEverythingAndNobodyElseAnything) {

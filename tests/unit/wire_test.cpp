@@ -60,6 +60,8 @@ TEST(TokenQuery, HasTheContractsDefaults) {
   EXPECT_EQ(q->wait, 5s);
 }
 
+TEST(TokenQuery, ABareQuestionMarkIsNoParameter) { EXPECT_TRUE(query("/v1/token?")); }
+
 TEST(TokenQuery, DecodesPercentEncoding) {
   EXPECT_EQ(query("/v1/token?profile=prod%2Dquery")->profile, "prod-query");
 }
