@@ -5,6 +5,7 @@
 #include "daemon/config/nearest.hpp"
 #include "daemon/config/options.hpp"
 #include "ipc/base/file.hpp"
+#include "ipc/base/unique_fd.hpp"
 #include "ipc/wire/names.hpp"
 
 // Header-only, since the packaged library is built with exceptions.
@@ -15,6 +16,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,8 +42,7 @@ class Place {
 };
 
 std::string unknown_key(std::string_view key, const std::vector<std::string_view>& known) {
-  if (const auto near = nearest(key, known))
-    return "unknown key; did you mean '" + std::string(*near) + "'?";
+  if (const auto near = nearest(key, known)) return "unknown key; did you mean '" + std::string(*near) + "'?";
   std::string list;
   for (const auto name : known) list += (list.empty() ? "" : ", ") + std::string(name);
   return "unknown key; the keys here are " + list;
@@ -175,10 +177,7 @@ Result<void> check_references(const Config& config, std::string_view file) {
 }
 
 // Who can write the configuration decides where the secret is sent, so it must be root or us.
-Result<void> check_writers(const std::filesystem::path& file) {
-  struct stat facts {};
-  if (::stat(file.c_str(), &facts) != 0)
-    return fail(ErrorCode::config, with_errno(file.string()) + "; write one, or name it with --config");
+Result<void> check_writers(const struct stat& facts, const std::filesystem::path& file) {
   if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
     return fail(ErrorCode::config, file.string() + " belongs to user " + std::to_string(facts.st_uid) +
                                        ", who could redirect the credential; run: chown root " +
@@ -190,6 +189,21 @@ Result<void> check_writers(const std::filesystem::path& file) {
                                        "chmod go-w " +
                                        file.string());
   return {};
+}
+
+// One descriptor for the check and for the reading, so that no other file can slip in between.
+Result<std::string> read_checked(const std::filesystem::path& file) {
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
+  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat facts {};
+  if (!fd || ::fstat(fd.get(), &facts) != 0) {
+    const bool missing = errno == ENOENT || errno == ENOTDIR;
+    return fail(ErrorCode::config,
+                with_errno(file.string()) + (missing ? "; write one, or name it with --config" : ""));
+  }
+  if (auto checked = check_writers(facts, file); !checked) return checked.error();
+  if (!S_ISREG(facts.st_mode)) return fail(ErrorCode::config, file.string() + " is not a regular file");
+  return read_all(fd.get(), k_max_file, ErrorCode::config, file.string());
 }
 
 Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& file) {
@@ -218,8 +232,7 @@ Result<Config> load(const std::filesystem::path& file) {
   if (!files) return files.error();
   Config config;
   for (const auto& part : *files) {
-    if (auto checked = check_writers(part); !checked) return checked.error();
-    const auto text = read_file(part, k_max_file, ErrorCode::config);
+    const auto text = read_checked(part);
     if (!text) return text.error();
     if (auto merged = merge(*text, part.string(), part.parent_path(), config); !merged) return merged.error();
   }

@@ -9,8 +9,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdio>
+#include <fcntl.h>
 #include <map>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace fob::config {
@@ -78,6 +82,8 @@ TEST(Config, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
 TEST(Config, EveryWrongValueIsNamedWithItsLine) {
   const std::pair<const char*, const char*> wrong[] = {
       {"[daemon]\nstore = \"cloud\"", "fob.toml:2: daemon.store: \"cloud\" is none of"},
+      {"[daemon]\nstore = \"secret-service\"",
+       "fob.toml:2: daemon.store: \"secret-service\" is not in this version"},
       {"[daemon]\nstore = 3", "fob.toml:2: daemon.store: write"},
       {"[daemon]\ndefault_profile = \"nope\"", "there is no [profile.nope]"},
       {"[profile.p]\nscopes = \"query\"", "fob.toml:2: profile.p.scopes: write"},
@@ -172,10 +178,33 @@ TEST_F(ConfigFiles, AreRefusedWhereTheyBelongToSomebodyElse) {
   EXPECT_THAT(config.error().detail, HasSubstr("chown root " + file.string()));
 }
 
+TEST_F(ConfigFiles, AreReadFromTheVeryFileWhoseWritersWereChecked) {
+  const auto file = write("fob.toml", "[profile.ours]\n");
+  const auto foreign = write("foreign.toml", "[profile.theirs]\n", 0666);
+  std::atomic<bool> done = false;
+  std::thread swapper([&] {
+    while (!done) ::renameat2(AT_FDCWD, file.c_str(), AT_FDCWD, foreign.c_str(), RENAME_EXCHANGE);
+  });
+  int taken = 0;
+  for (int i = 0; i < 3000; ++i)
+    if (const auto config = load(file); config && config->find("theirs") != nullptr) ++taken;
+  done = true;
+  swapper.join();
+  EXPECT_EQ(taken, 0);
+}
+
+TEST_F(ConfigFiles, ThatAreNoRegularFilesAreRefusedWithoutWaiting) {
+  const auto file = directory_.path() / "fob.toml";
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  EXPECT_THAT(load(file).error().detail, HasSubstr(file.string() + " is not a regular file"));
+  EXPECT_THAT(load(directory_.path()).error().detail, HasSubstr(" is not a regular file"));
+}
+
 TEST_F(ConfigFiles, ThatAreMissingAreNamed) {
   const auto config = load(directory_.path() / "none.toml");
   ASSERT_FALSE(config);
-  EXPECT_THAT(config.error().detail, HasSubstr("none.toml: No such file or directory"));
+  EXPECT_THAT(config.error().detail,
+              HasSubstr("none.toml: No such file or directory; write one, or name it with --config"));
 }
 
 TEST(Endpoint, LoopbackIsTakenLiterally) {
