@@ -93,15 +93,17 @@ Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, c
 Result<int> list_credentials(bool json, const Context& context) {
   const auto opened = open(context);
   if (!opened) return opened.error();
-  const auto slots = opened->store->list();
-  if (!slots) return slots.error();
-  if (slots->empty() && !json) {
+  const auto listing = opened->store->list();
+  if (!listing) return listing.error();
+  const auto& [slots, unreadable] = *listing;
+  if (json || !slots.empty()) {
+    if (auto printed = print(json ? as_json(slots) : as_table(slots, context.clock.wall_now())); !printed)
+      return printed.error();
+  } else if (unreadable.empty()) {
     say("no credential is stored yet; enrol one: fob credential add PROFILE");
-    return 0;
   }
-  if (auto printed = print(json ? as_json(*slots) : as_table(*slots, context.clock.wall_now())); !printed)
-    return printed.error();
-  return 0;
+  for (const auto& error : unreadable) say(error.detail);
+  return unreadable.empty() ? 0 : traits(ErrorCode::store).exit_status;
 }
 
 Result<int> roll_back_credential(const std::string& profile, const Context& context) {

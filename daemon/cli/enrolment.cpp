@@ -2,7 +2,6 @@
 
 #include "daemon/cli/speech.hpp"
 
-#include <algorithm>
 #include <variant>
 
 namespace fob::cli {
@@ -10,13 +9,10 @@ namespace {
 
 Result<std::optional<std::uint64_t>> version_in_force(store::CredentialStore& store,
                                                       const std::string& profile) {
-  const auto slots = store.list();
-  if (!slots) return slots.error();
-  const auto current = std::find_if(slots->begin(), slots->end(), [&](const auto& slot) {
-    return slot.profile == profile && slot.slot == wire::Slot::current;
-  });
-  if (current == slots->end()) return std::optional<std::uint64_t>();
-  return std::optional(current->version);
+  const auto current = store.load(profile, wire::Slot::current);
+  if (current) return std::optional(current->version);
+  if (current.error().code == ErrorCode::no_credential) return std::optional<std::uint64_t>();
+  return current.error();
 }
 
 std::string named(std::uint64_t version) { return "version " + std::to_string(version); }
@@ -53,27 +49,37 @@ Result<void> Enrolment::begin(Purpose purpose) {
 Result<void> Enrolment::enrol(const store::Credential& credential, bool with_trial) {
   const auto version = world_.store.stage(profile_, credential);
   if (!version) return version.error();
+  // Since begin(), while a person typed, another fob may have enrolled one. From here on none can, unless it
+  // takes `next` from us, and then our commit fails.
+  const auto in_force = version_in_force(world_.store, profile_);
+  if (!in_force) return in_force.error();
+  replaced_ = *in_force;
   const std::string stored = profile_ + ": stored as " + named(*version);
   std::string report = stored + ", without a trial as you asked";
   if (with_trial) {
-    const auto passed = pass_trial(stored);
+    const auto passed = pass_trial(*version, stored);
     if (!passed) return passed.error();
     report = *passed;
   }
-  if (auto committed = world_.store.commit(profile_); !committed) return committed;
+  if (auto committed = world_.store.commit(profile_, *version); !committed) return committed;
   world_.say(report);
   return replaced_ ? renew_token(world_, profile_) : announce_first();
 }
 
-Result<std::string> Enrolment::pass_trial(const std::string& stored) {
+Result<std::string> Enrolment::pass_trial(std::uint64_t version, const std::string& stored) {
   const auto answer = world_.try_staged(profile_);
-  if (const auto* success = std::get_if<wire::ExchangeSuccess>(&answer))
+  const auto* success = std::get_if<wire::ExchangeSuccess>(&answer);
+  if (success != nullptr && success->credential_version == version)
     return stored + "; the authority accepts it, with tokens for " +
            in_words(std::chrono::duration_cast<std::chrono::seconds>(success->expires_in));
-  const auto& failure = std::get<wire::ExchangeFailure>(answer);
-  if (!replaced_ && !is_refusal(failure.code))
-    return "warning: " + stored + ", but untested, since the trial failed: " + failure.detail;
-  if (auto discarded = world_.store.discard_staged(profile_); !discarded) return discarded.error();
+  const auto* failed = std::get_if<wire::ExchangeFailure>(&answer);
+  if (failed != nullptr && !replaced_ && !is_refusal(failed->code))
+    return "warning: " + stored + ", but untested, since the trial failed: " + failed->detail;
+  const auto discarded = world_.store.discard_staged(profile_, version);
+  if (!discarded) return discarded.error();
+  // Where ours is no longer staged, a failure too was that of another's credential.
+  if (failed == nullptr || !*discarded) return store::another_rotation(profile_);
+  const auto& failure = *failed;
   if (is_refusal(failure.code))
     return fail(failure.code,
                 failure.detail +

@@ -35,14 +35,15 @@ class Enrolment {
   /// Stages, tries (unless `with_trial` is false), commits and tells fobd. A credential that is refused fails
   /// with rejected or forbidden and changes nothing. One that cannot be tried fails likewise if it would
   /// replace another; a first one is kept, with a warning.
+  /// Where another rotation of the profile comes between, fails with another_rotation().
   /// Succeeds once the credential is stored and, where it replaced one and fobd runs, a new token is in
   /// force.
   Result<void> enrol(const store::Credential& credential, bool with_trial);
 
  private:
   /// Tries what is staged; returns what to say once it is committed, which begins with `stored`. On failure
-  /// nothing is staged any more.
-  Result<std::string> pass_trial(const std::string& stored);
+  /// nothing is staged any more, unless by another rotation.
+  Result<std::string> pass_trial(std::uint64_t version, const std::string& stored);
   /// Tells fobd of a profile's first credential. Fails only where it could not be told: the credential is
   /// stored, and fobd goes on trying by itself.
   Result<void> announce_first() const;

@@ -35,9 +35,22 @@ struct SlotSummary {
   WallTime stored_at;
 };
 
-/// One thread at a time; several processes may use the same store. Errors: no_credential (the slot is empty),
-/// store_locked (there, but cannot be read now; the detail names the mend), store (a write failed; nothing
-/// changed).
+/// What list() found: a profile that is damaged hides no other.
+struct Listing {
+  std::vector<SlotSummary> slots;  ///< by profile and slot
+  std::vector<Error> unreadable;   ///< what could not be read; each detail names the file and the mend
+};
+
+/// How a rotation ends whose staged credential gave way to another's.
+inline Error another_rotation(const std::string& profile) {
+  return fail(ErrorCode::store,
+              "another rotation of " + profile + " is under way; nothing was changed, try again");
+}
+
+/// One thread at a time; several processes may use the same store. No lock is held from stage() to commit(),
+/// so both commit() and discard_staged() say which version they mean, and touch no other. Errors:
+/// no_credential (the slot is empty), store_locked (there, but cannot be read now; the detail names the
+/// mend), store (a write failed; nothing changed).
 class CredentialStore {
  public:
   virtual ~CredentialStore() = default;
@@ -45,17 +58,17 @@ class CredentialStore {
   virtual Result<StoredCredential> load(const std::string& profile, wire::Slot slot) = 0;
   /// Puts a credential into `next`, replacing what was staged there; returns its version.
   virtual Result<std::uint64_t> stage(const std::string& profile, const Credential& credential) = 0;
-  /// `next` becomes `current`, `current` becomes `previous`, in one step. Fails with no_credential without a
-  /// `next`.
-  virtual Result<void> commit(const std::string& profile) = 0;
-  /// Forgets `next`; fine if there is none.
-  virtual Result<void> discard_staged(const std::string& profile) = 0;
+  /// `next` becomes `current`, `current` becomes `previous`, in one step. Fails with another_rotation() where
+  /// `next` is not `version` (any more).
+  virtual Result<void> commit(const std::string& profile, std::uint64_t version) = 0;
+  /// Forgets `next` where it is `version`; whether it was. Fine if it is another, or empty.
+  virtual Result<bool> discard_staged(const std::string& profile, std::uint64_t version) = 0;
   /// `previous` and `current` change places. Fails with no_credential without a `previous`.
   virtual Result<void> roll_back(const std::string& profile) = 0;
   /// Forgets every slot of the profile. Fails with no_credential if there was none.
   virtual Result<void> remove(const std::string& profile) = 0;
-  /// Every slot of every profile, by profile and slot.
-  virtual Result<std::vector<SlotSummary>> list() = 0;
+  /// Every slot of every profile. Fails only where not even the profiles can be seen.
+  virtual Result<Listing> list() = 0;
 };
 
 }  // namespace fob::store

@@ -36,6 +36,11 @@ Error empty_slot(const std::string& profile, Slot slot) {
   return fail(ErrorCode::no_credential, "profile " + profile + what + "; run: fob credential add " + profile);
 }
 
+bool has_staged(const VaultFile& file, std::uint64_t version) {
+  const auto staged = file.slots.find(Slot::next);
+  return staged != file.slots.end() && staged->second.version == version;
+}
+
 Result<void> check_name(const std::string& profile) {
   // It becomes a file name: a name with a slash would lead out of the vault.
   if (wire::is_profile_name(profile)) return {};
@@ -150,39 +155,48 @@ Result<std::optional<SealedSlot>> FileVault::resealed(const Opened& opened, cons
   return std::optional<SealedSlot>(std::move(*sealed));
 }
 
-Result<void> FileVault::make_current(const std::string& profile, Slot from) {
-  const auto locked = lock(false);
-  if (!locked) return locked.error();
-  auto opened = open(profile);
-  if (!opened) return opened.error();
-  if (!*opened) return empty_slot(profile, from);
-  auto risen = resealed(**opened, profile, from, Slot::current);
+Result<void> FileVault::make_current(const std::string& profile, Opened& opened, Slot from) {
+  auto risen = resealed(opened, profile, from, Slot::current);
   if (!risen) return risen.error();
   if (!*risen) return empty_slot(profile, from);
-  auto replaced = resealed(**opened, profile, Slot::current, Slot::previous);
+  auto replaced = resealed(opened, profile, Slot::current, Slot::previous);
   if (!replaced) return replaced.error();
 
-  auto& slots = (*opened)->file.slots;
+  auto& slots = opened.file.slots;
   slots.erase(from);
   slots.erase(Slot::previous);
   slots.insert_or_assign(Slot::current, std::move(**risen));
   if (*replaced) slots.emplace(Slot::previous, std::move(**replaced));
-  return write(profile, **opened);
+  return write(profile, opened);
 }
 
-Result<void> FileVault::commit(const std::string& profile) { return make_current(profile, Slot::next); }
-
-Result<void> FileVault::roll_back(const std::string& profile) {
-  return make_current(profile, Slot::previous);
-}
-
-Result<void> FileVault::discard_staged(const std::string& profile) {
+Result<void> FileVault::commit(const std::string& profile, std::uint64_t version) {
   const auto locked = lock(false);
   if (!locked) return locked.error();
   auto opened = open(profile);
   if (!opened) return opened.error();
-  if (!*opened || (*opened)->file.slots.erase(Slot::next) == 0) return {};
-  return write(profile, **opened);
+  if (!*opened || !has_staged((*opened)->file, version)) return another_rotation(profile);
+  return make_current(profile, **opened, Slot::next);
+}
+
+Result<void> FileVault::roll_back(const std::string& profile) {
+  const auto locked = lock(false);
+  if (!locked) return locked.error();
+  auto opened = open(profile);
+  if (!opened) return opened.error();
+  if (!*opened) return empty_slot(profile, Slot::previous);
+  return make_current(profile, **opened, Slot::previous);
+}
+
+Result<bool> FileVault::discard_staged(const std::string& profile, std::uint64_t version) {
+  const auto locked = lock(false);
+  if (!locked) return locked.error();
+  auto opened = open(profile);
+  if (!opened) return opened.error();
+  if (!*opened || !has_staged((*opened)->file, version)) return false;
+  (*opened)->file.slots.erase(Slot::next);
+  if (auto written = write(profile, **opened); !written) return written.error();
+  return true;
 }
 
 Result<void> FileVault::remove(const std::string& profile) {
@@ -202,22 +216,30 @@ Result<void> FileVault::remove(const std::string& profile) {
   return {};
 }
 
-Result<std::vector<SlotSummary>> FileVault::list() {
+Result<void> FileVault::summarize(const std::string& profile, std::vector<SlotSummary>& summaries) {
+  const auto opened = open(profile);
+  if (!opened) return opened.error();
+  if (!*opened) return {};
+  for (const auto& [slot, sealed] : (*opened)->file.slots) {
+    const auto credential = open_slot(sealed, {profile, slot}, (*opened)->key);
+    if (!credential) return unusable(profile, credential.error());
+    summaries.push_back(
+        {profile, slot, sealed.version, fingerprint(credential->client_id), sealed.stored_at});
+  }
+  return {};
+}
+
+Result<Listing> FileVault::list() {
   const auto directory = open_private_directory(directory_);
   if (!directory) return directory.error();
-  std::vector<SlotSummary> summaries;
+  Listing listing;
   for (const auto& profile : profiles_in(directory_)) {
-    const auto opened = open(profile);
-    if (!opened) return opened.error();
-    if (!*opened) continue;
-    for (const auto& [slot, sealed] : (*opened)->file.slots) {
-      const auto credential = open_slot(sealed, {profile, slot}, (*opened)->key);
-      if (!credential) return unusable(profile, credential.error());
-      summaries.push_back(
-          {profile, slot, sealed.version, fingerprint(credential->client_id), sealed.stored_at});
-    }
+    const auto read = summarize(profile, listing.slots);
+    // A key that is gone is one finding, however many files it closes.
+    if (!read && (listing.unreadable.empty() || listing.unreadable.back().detail != read.error().detail))
+      listing.unreadable.push_back(read.error());
   }
-  return summaries;
+  return listing;
 }
 
 }  // namespace fob::store

@@ -27,12 +27,12 @@ class FileVault final : public CredentialStore {
 
   Result<StoredCredential> load(const std::string& profile, wire::Slot slot) override;
   Result<std::uint64_t> stage(const std::string& profile, const Credential& credential) override;
-  Result<void> commit(const std::string& profile) override;
-  Result<void> discard_staged(const std::string& profile) override;
+  Result<void> commit(const std::string& profile, std::uint64_t version) override;
+  Result<bool> discard_staged(const std::string& profile, std::uint64_t version) override;
   Result<void> roll_back(const std::string& profile) override;
   /// Leaves a file without slots that keeps the version counter; a file that cannot be read is deleted.
   Result<void> remove(const std::string& profile) override;
-  Result<std::vector<SlotSummary>> list() override;
+  Result<Listing> list() override;
 
  private:
   /// A profile's file, opened with the key that opens it.
@@ -52,8 +52,10 @@ class FileVault final : public CredentialStore {
   /// What lies in `from`, sealed for `to`; nothing if the slot is empty.
   Result<std::optional<SealedSlot>> resealed(const Opened& opened, const std::string& profile,
                                              wire::Slot from, wire::Slot to);
-  /// `from` becomes `current` and `current` becomes `previous`, in one write.
-  Result<void> make_current(const std::string& profile, wire::Slot from);
+  /// `from` becomes `current` and `current` becomes `previous`, in one write. The caller holds the lock.
+  Result<void> make_current(const std::string& profile, Opened& opened, wire::Slot from);
+  /// Appends the profile's slots; fails where one of them cannot be read.
+  Result<void> summarize(const std::string& profile, std::vector<SlotSummary>& summaries);
   Error unusable(const std::string& profile, const Error& reason) const;
 
   std::filesystem::path directory_;

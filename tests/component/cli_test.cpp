@@ -113,9 +113,10 @@ class FobCommand : public ::testing::Test {
   }
 
   // Port 9 is discard: nobody listens there.
-  void configure(const std::string& endpoint) {
+  void configure(const std::string& endpoint, const std::string& more = "") {
     std::ofstream(config_) << "[profile.prod]\nendpoint = \"" << endpoint << "\"\nscopes = [\"query\"]\n"
-                           << "[daemon]\nstore = \"file\"\n";
+                           << "[daemon]\nstore = \"file\"\n"
+                           << more;
   }
 
   std::vector<std::string> with_places(std::vector<std::string> words) const {
@@ -190,7 +191,7 @@ TEST_F(FobCommand, WithoutFobdItExitsWith3AndSaysHowToStartIt) {
                                                 {"reload"}}) {
     const auto outcome = run(words);
     EXPECT_EQ(outcome.status, 3) << words[0];
-    EXPECT_THAT(outcome.err, AllOf(StartsWith("fob: fobd is not running"), HasSubstr("systemctl start fob")));
+    EXPECT_THAT(outcome.err, AllOf(StartsWith("fob: fobd is not running"), HasSubstr("start it with: fobd")));
   }
 }
 
@@ -389,6 +390,31 @@ TEST_F(FobCommand, ListAsJsonShowsFingerprintsOnly) {
   EXPECT_THAT(outcome.out,
               StartsWith(R"([{"profile":"prod","slot":"current","version":1,"client_id_fingerprint":")"));
   EXPECT_THAT(outcome.out, Not(HasSubstr(k_id)));
+}
+
+TEST_F(FobCommand, ADamagedVaultOfAnotherProfileHindersNobody) {
+  configure("http://127.0.0.1:9/token", "[profile.other]\nscopes = [\"query\"]\n");
+  run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
+  const auto damaged = state_ / "vault" / "prod.vault";
+  std::ofstream(damaged) << "{}";
+  EXPECT_EQ(run({"credential", "add", "other", "--no-trial"}, k_id + ":" + k_secret).status, 0);
+
+  const auto outcome = run({"credential", "list"});
+  EXPECT_EQ(outcome.status, 8);
+  EXPECT_THAT(outcome.out, HasSubstr("other    current  1 "));
+  EXPECT_THAT(outcome.err, AllOf(StartsWith("fob: " + damaged.string() + " cannot be used"),
+                                 HasSubstr("fob credential add prod")));
+  const auto json = run({"credential", "list", "--json"});
+  EXPECT_EQ(json.status, 8);
+  EXPECT_THAT(json.out, StartsWith(R"([{"profile":"other","slot":"current")"));
+}
+
+TEST_F(FobCommand, WhereNothingCanBeReadListDoesNotSayThatNothingIsStored) {
+  run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
+  std::ofstream(state_ / "vault" / "prod.vault") << "{}";
+  const auto outcome = run({"credential", "list"});
+  EXPECT_EQ(outcome.status, 8);
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("prod.vault"), Not(HasSubstr("no credential is stored"))));
 }
 
 TEST_F(FobCommand, AnUnknownProfileExitsWith7AndStoresNothing) {

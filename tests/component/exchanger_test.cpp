@@ -165,8 +165,9 @@ class ExchangerTest : public testing::Test {
     const SystemClock clock;
     store::FileVault vault(state_, {state_ / "keys" / "vault.key", store::VaultKeyPlace::Origin::standard},
                            clock);
-    ASSERT_TRUE(vault.stage("prod", {"some-id", SecretBytes::copy_of(k_secret)}));
-    ASSERT_TRUE(vault.commit("prod"));
+    const auto version = vault.stage("prod", {"some-id", SecretBytes::copy_of(k_secret)});
+    ASSERT_TRUE(version);
+    ASSERT_TRUE(vault.commit("prod", *version));
   }
   Outcome ask(const std::string& input = k_request, const std::vector<std::string>& environment = {}) {
     auto result = run({"--config", file_.string(), "--state-dir", state_.string()}, input, environment);

@@ -3,60 +3,68 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
 namespace fob::cli {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using wire::Slot;
 
 // Slots in memory that hold versions only, and a note of what was done.
 class NotedStore final : public store::CredentialStore {
  public:
-  Result<store::StoredCredential> load(const std::string&, Slot) override {
-    return fail(ErrorCode::no_credential, "");
+  Result<store::StoredCredential> load(const std::string& profile, Slot slot) override {
+    if (profile != "prod" || !slots.contains(slot)) return fail(ErrorCode::no_credential, "");
+    return store::StoredCredential{{"id", SecretBytes()}, slots.at(slot)};
   }
   Result<std::uint64_t> stage(const std::string&, const store::Credential&) override {
     steps.emplace_back("stage");
-    slots[Slot::next] = ++last_version;
-    return last_version;
+    meanwhile();
+    return slots[Slot::next] = ++last_version;
   }
-  Result<void> commit(const std::string&) override {
+  Result<void> commit(const std::string& profile, std::uint64_t version) override {
     steps.emplace_back("commit");
+    if (!has_staged(version)) return store::another_rotation(profile);
     if (commit_fails) return fail(ErrorCode::store, "the disk is full");
     if (slots.contains(Slot::current)) slots[Slot::previous] = slots[Slot::current];
     slots[Slot::current] = slots[Slot::next];
     slots.erase(Slot::next);
     return {};
   }
-  Result<void> discard_staged(const std::string&) override {
+  Result<bool> discard_staged(const std::string&, std::uint64_t version) override {
     steps.emplace_back("discard");
+    if (!has_staged(version)) return false;
     slots.erase(Slot::next);
-    return {};
+    return true;
   }
   Result<void> roll_back(const std::string&) override { return {}; }
   Result<void> remove(const std::string&) override { return {}; }
-  Result<std::vector<store::SlotSummary>> list() override {
-    std::vector<store::SlotSummary> summaries = {{"another", Slot::current, 9, "", {}}};
-    for (const auto& [slot, version] : slots) summaries.push_back({"prod", slot, version, "", {}});
-    return summaries;
-  }
+  Result<store::Listing> list() override { return fail(ErrorCode::store_locked, "another is damaged"); }
 
+  bool has_staged(std::uint64_t version) const {
+    return slots.contains(Slot::next) && slots.at(Slot::next) == version;
+  }
   void put_current() { slots[Slot::current] = last_version = 1; }
 
   std::map<Slot, std::uint64_t> slots;
   std::uint64_t last_version = 0;
   bool commit_fails = false;
+  std::function<void()> meanwhile = [] {};  ///< what another fob does just before ours stages
   std::vector<std::string> steps;
 };
 
-wire::ExchangeAnswer accepted() {
+wire::ExchangeAnswer accepted(std::uint64_t version) {
   wire::ExchangeSuccess success;
+  success.credential_version = version;
   success.expires_in = std::chrono::minutes(30);
   return success;
 }
@@ -69,7 +77,8 @@ class CredentialEnrolment : public ::testing::Test {
     Enrolment enrolment({store_,
                          [this](const std::string&) {
                            store_.steps.emplace_back("try");
-                           return trial_;
+                           during_trial_();
+                           return trial_ ? *trial_ : accepted(store_.slots.at(Slot::next));
                          },
                          [this](const std::string&) {
                            store_.steps.emplace_back("tell");
@@ -82,7 +91,16 @@ class CredentialEnrolment : public ::testing::Test {
   }
 
   NotedStore store_;
-  wire::ExchangeAnswer trial_ = accepted();
+  void expect_another_rotation(const Result<void>& outcome) {
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error().code, ErrorCode::store);
+    EXPECT_EQ(outcome.error().detail,
+              "another rotation of prod is under way; nothing was changed, try again");
+    EXPECT_THAT(store_.steps, Not(Contains("tell")));
+  }
+
+  std::optional<wire::ExchangeAnswer> trial_;  ///< nothing: what is staged is accepted
+  std::function<void()> during_trial_ = [] {};
   Result<void> told_;
   std::vector<std::string> said_;
 };
@@ -218,6 +236,43 @@ TEST_F(CredentialEnrolment, ClaimsNothingWhereTheCommitFails) {
   ASSERT_FALSE(enrolled);
   EXPECT_EQ(enrolled.error().code, ErrorCode::store);
   EXPECT_THAT(said_, IsEmpty());
+}
+
+// Two rotations at once: version 9 is the other one's.
+
+TEST_F(CredentialEnrolment, CommitsNothingThatAnotherRotationStagedAfterTheTrial) {
+  store_.put_current();
+  trial_ = accepted(2);
+  during_trial_ = [this] { store_.slots[Slot::next] = 9; };
+  expect_another_rotation(enrol(Purpose::rotate));
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}, {Slot::next, 9}}));
+}
+
+TEST_F(CredentialEnrolment, CommitsNothingWhereTheTrialWasOfAnothersCredential) {
+  store_.put_current();
+  trial_ = accepted(9);
+  expect_another_rotation(enrol(Purpose::rotate));
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}}));
+}
+
+TEST_F(CredentialEnrolment, BlamesNoCredentialForTheTrialOfAnother) {
+  for (const ErrorCode code : {ErrorCode::rejected, ErrorCode::unreachable}) {
+    store_ = {};
+    store_.put_current();
+    trial_ = failed(code);
+    during_trial_ = [this] { store_.slots[Slot::next] = 9; };
+    expect_another_rotation(enrol(Purpose::rotate));
+    EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}, {Slot::next, 9}}));
+  }
+}
+
+TEST_F(CredentialEnrolment, IsNoFirstOneWhereAnotherWasEnrolledWhileThePersonTyped) {
+  trial_ = failed(ErrorCode::unreachable);
+  store_.meanwhile = [this] { store_.put_current(); };
+  const auto added = enrol(Purpose::add);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code, ErrorCode::unreachable);
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}}));
 }
 
 TEST_F(CredentialEnrolment, ARemovalNeedsNoTokenAfterwards) {

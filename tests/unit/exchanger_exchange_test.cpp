@@ -32,8 +32,9 @@ class ExchangeTest : public testing::Test {
     store::FileVault vault(
         locations_.state_dir,
         {locations_.state_dir / "keys" / "vault.key", store::VaultKeyPlace::Origin::standard}, clock_);
-    ASSERT_TRUE(vault.stage(profile, {id, SecretBytes::copy_of(secret)}));
-    ASSERT_TRUE(vault.commit(profile));
+    const auto version = vault.stage(profile, {id, SecretBytes::copy_of(secret)});
+    ASSERT_TRUE(version);
+    ASSERT_TRUE(vault.commit(profile, *version));
   }
   wire::ExchangeAnswer ask(const std::string& line = R"({"v":1,"profile":"prod","slot":"current"})") {
     const auto post = [this](const HttpRequest& request) {

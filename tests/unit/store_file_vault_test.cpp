@@ -44,8 +44,9 @@ class FileVaultTest : public testing::Test {
   fs::path file(const std::string& profile) const { return state_ / "vault" / (profile + ".vault"); }
   fs::path key_file() const { return state_ / "keys" / "vault.key"; }
   void enrol(const std::string& profile, const std::string& id, std::string_view secret) {
-    ASSERT_TRUE(vault().stage(profile, credential(id, secret)));
-    ASSERT_TRUE(vault().commit(profile));
+    const auto version = vault().stage(profile, credential(id, secret));
+    ASSERT_TRUE(version);
+    ASSERT_TRUE(vault().commit(profile, *version));
   }
   std::string secret_in(const std::string& profile, Slot slot) {
     const auto loaded = vault().load(profile, slot);
@@ -120,19 +121,41 @@ TEST_F(FileVaultTest, RollBackLeavesWhatIsStaged) {
 TEST_F(FileVaultTest, DiscardForgetsOnlyWhatIsStaged) {
   enrol("prod", "id", "first");
   ASSERT_TRUE(vault().stage("prod", credential("id", "second")));
-  ASSERT_TRUE(vault().discard_staged("prod"));
+  EXPECT_TRUE(vault().discard_staged("prod", 2).value());
   EXPECT_FALSE(vault().load("prod", Slot::next));
   EXPECT_EQ(secret_in("prod", Slot::current), "first");
-  EXPECT_TRUE(vault().discard_staged("prod"));
-  EXPECT_TRUE(vault().discard_staged("never-seen"));
+  EXPECT_FALSE(vault().discard_staged("prod", 2).value());
+  EXPECT_FALSE(vault().discard_staged("never-seen", 1).value());
+}
+
+TEST_F(FileVaultTest, OneRotationNeitherCommitsNorDiscardsWhatAnotherStaged) {
+  enrol("prod", "id", "first");
+  const auto ours = vault().stage("prod", credential("id", "ours")).value();
+  const auto theirs = vault().stage("prod", credential("id", "theirs")).value();
+  const auto expect_another = [&] {
+    const auto committed = vault().commit("prod", ours);
+    ASSERT_FALSE(committed);
+    EXPECT_EQ(committed.error().code, ErrorCode::store);
+    EXPECT_EQ(committed.error().detail,
+              "another rotation of prod is under way; nothing was changed, try again");
+  };
+  expect_another();
+  EXPECT_FALSE(vault().discard_staged("prod", ours).value());
+  EXPECT_EQ(secret_in("prod", Slot::current), "first");
+  EXPECT_EQ(secret_in("prod", Slot::next), "theirs");
+
+  ASSERT_TRUE(vault().commit("prod", theirs));
+  expect_another();
+  EXPECT_EQ(secret_in("prod", Slot::current), "theirs");
+  EXPECT_EQ(secret_in("prod", Slot::previous), "first");
 }
 
 TEST_F(FileVaultTest, VersionsGrowAndAreNeverUsedAgain) {
   EXPECT_EQ(vault().stage("prod", credential("id", "a")).value(), 1U);
   EXPECT_EQ(vault().stage("prod", credential("id", "b")).value(), 2U);
-  ASSERT_TRUE(vault().discard_staged("prod"));
+  ASSERT_TRUE(vault().discard_staged("prod", 2));
   EXPECT_EQ(vault().stage("prod", credential("id", "c")).value(), 3U);
-  ASSERT_TRUE(vault().commit("prod"));
+  ASSERT_TRUE(vault().commit("prod", 3));
   EXPECT_EQ(version_in("prod", Slot::current), 3U);
   ASSERT_TRUE(vault().remove("prod"));
   EXPECT_EQ(vault().stage("prod", credential("id", "d")).value(), 4U);
@@ -154,16 +177,16 @@ TEST_F(FileVaultTest, AnEmptySlotSaysHowToEnrol) {
   expect_refusal("prod", ErrorCode::no_credential, "run: fob credential add prod");
   enrol("other", "id", "secret");
   expect_refusal("prod", ErrorCode::no_credential, "run: fob credential add prod");
-  EXPECT_EQ(vault().commit("prod").error().code, ErrorCode::no_credential);
-  EXPECT_EQ(vault().commit("other").error().code, ErrorCode::no_credential);
+  EXPECT_EQ(vault().commit("prod", 1).error().code, ErrorCode::store);
+  EXPECT_EQ(vault().commit("other", 1).error().code, ErrorCode::store);
   EXPECT_EQ(vault().roll_back("other").error().code, ErrorCode::no_credential);
 }
 
 TEST_F(FileVaultTest, ReadingMakesNoDirectories) {
   EXPECT_FALSE(vault().load("prod", Slot::current));
-  EXPECT_FALSE(vault().commit("prod"));
+  EXPECT_FALSE(vault().commit("prod", 1));
   EXPECT_FALSE(vault().remove("prod"));
-  EXPECT_TRUE(vault().list().value().empty());
+  EXPECT_TRUE(vault().list().value().slots.empty());
   EXPECT_FALSE(fs::exists(state_));
 }
 
@@ -172,19 +195,21 @@ TEST_F(FileVaultTest, ListsEverySlotByProfileAndSlotWithoutTheClientId) {
   clock_.advance(std::chrono::hours(1));
   enrol("b", "id-b2", "two");
   ASSERT_TRUE(vault().stage("a", credential("id-a", "three")));
-  const auto all = vault().list();
-  ASSERT_TRUE(all);
-  ASSERT_EQ(all->size(), 3U);
-  EXPECT_EQ((*all)[0].profile, "a");
-  EXPECT_EQ((*all)[0].slot, Slot::next);
-  EXPECT_EQ((*all)[1].profile, "b");
-  EXPECT_EQ((*all)[1].slot, Slot::current);
-  EXPECT_EQ((*all)[1].version, 2U);
-  EXPECT_EQ((*all)[1].stored_at, clock_.wall_now());
-  EXPECT_EQ((*all)[2].slot, Slot::previous);
-  EXPECT_EQ((*all)[2].stored_at, clock_.wall_now() - std::chrono::hours(1));
-  EXPECT_EQ((*all)[2].client_id_fingerprint.size(), 8U);
-  EXPECT_NE((*all)[1].client_id_fingerprint, (*all)[2].client_id_fingerprint);
+  const auto listing = vault().list();
+  ASSERT_TRUE(listing);
+  EXPECT_TRUE(listing->unreadable.empty());
+  const auto& all = listing->slots;
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].profile, "a");
+  EXPECT_EQ(all[0].slot, Slot::next);
+  EXPECT_EQ(all[1].profile, "b");
+  EXPECT_EQ(all[1].slot, Slot::current);
+  EXPECT_EQ(all[1].version, 2U);
+  EXPECT_EQ(all[1].stored_at, clock_.wall_now());
+  EXPECT_EQ(all[2].slot, Slot::previous);
+  EXPECT_EQ(all[2].stored_at, clock_.wall_now() - std::chrono::hours(1));
+  EXPECT_EQ(all[2].client_id_fingerprint.size(), 8U);
+  EXPECT_NE(all[1].client_id_fingerprint, all[2].client_id_fingerprint);
 }
 
 TEST_F(FileVaultTest, MakesFilesAndDirectoriesForItsUserAlone) {
@@ -270,8 +295,8 @@ TEST_F(FileVaultTest, AWriterKilledAtAnyMomentLeavesAWorkingCredential) {
     const pid_t child = ::fork();
     if (child == 0) {
       for (int i = 0; i < 10000; ++i) {
-        static_cast<void>(vault().stage("prod", credential("id", std::to_string(i))));
-        static_cast<void>(vault().commit("prod"));
+        const auto staged = vault().stage("prod", credential("id", std::to_string(i)));
+        if (staged) static_cast<void>(vault().commit("prod", *staged));
       }
       ::_exit(0);
     }
@@ -296,7 +321,7 @@ TEST_F(FileVaultTest, ConcurrentFirstEnrolmentsAgreeOnOneKeyAndLoseNoVersion) {
     });
   for (auto& writer : writers) writer.join();
   EXPECT_EQ(version_in("shared", Slot::next), std::uint64_t{k_writers * k_rounds});
-  EXPECT_EQ(vault().list().value().size(), std::size_t{k_writers + 1});
+  EXPECT_EQ(vault().list().value().slots.size(), std::size_t{k_writers + 1});
 }
 
 // What somebody else did to the files.
@@ -386,10 +411,27 @@ TEST_F(FileVaultTest, ADamagedFileIsNotOverwrittenButCanBeRemoved) {
   write(file("prod"), "{}");
   EXPECT_EQ(vault().stage("prod", credential("id", "new")).error().code, ErrorCode::store_locked);
   EXPECT_EQ(read(file("prod")), "{}");
-  EXPECT_EQ(vault().list().error().code, ErrorCode::store_locked);
   ASSERT_TRUE(vault().remove("prod"));
   enrol("prod", "id", "new");
   EXPECT_EQ(secret_in("prod", Slot::current), "new");
+}
+
+TEST_F(FileVaultTest, ADamagedFileHidesNoOtherProfile) {
+  for (const std::string profile : {"a", "b", "c"}) enrol(profile, "id", "secret");
+  write(file("b"), "{}");
+  const auto listing = vault().list();
+  ASSERT_TRUE(listing);
+  ASSERT_EQ(listing->slots.size(), 2U);
+  EXPECT_EQ(listing->slots[0].profile, "a");
+  EXPECT_EQ(listing->slots[1].profile, "c");
+  ASSERT_EQ(listing->unreadable.size(), 1U);
+  EXPECT_EQ(listing->unreadable[0].code, ErrorCode::store_locked);
+  EXPECT_NE(listing->unreadable[0].detail.find(file("b").string()), std::string::npos);
+
+  fs::remove(key_file());
+  const auto keyless = vault().list();
+  EXPECT_TRUE(keyless->slots.empty());
+  EXPECT_EQ(keyless->unreadable.size(), 1U) << "the missing key is said once";
 }
 
 TEST_F(FileVaultTest, AVaultWhoseKeyIsGoneGetsNoNewKey) {
