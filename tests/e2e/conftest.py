@@ -3,6 +3,10 @@ import pytest
 from fob import Installation, Sandbox
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "native: measures or traces a process, which a sanitizer's runtime would falsify")
+
+
 @pytest.fixture
 def sandbox(tmp_path):
     """An authority over TLS, by its own throw-away CA."""

@@ -50,6 +50,7 @@ def test_sighup_and_fob_reload_take_a_new_configuration_and_keep_the_token(sandb
 
 def test_a_bad_configuration_on_reload_keeps_the_old_one_in_force(enrolled):
     enrolled.start()
+    assert enrolled.app.token()[0] == 200
     enrolled.configure("[profil.x]\n")
     done = enrolled.fob("reload")
     assert done.returncode == 7 and "did you mean 'profile'" in done.stderr

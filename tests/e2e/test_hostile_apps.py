@@ -98,6 +98,7 @@ def test_each_fault_has_its_status(serving, data, status):
     assert b"application/problem+json" in answer and b"urn:fob:" in answer
 
 
+@pytest.mark.native
 def test_3000_half_open_connections_leave_others_served_and_their_memory_returned(serving):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))

@@ -5,7 +5,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from fob import BIN
+
+pytestmark = pytest.mark.native
 
 
 def memory_of(pid):
