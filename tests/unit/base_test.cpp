@@ -82,7 +82,7 @@ TEST(SecretBytes, ComparesByContent) {
 
 // /proc/self/smaps says of each mapping whether it is locked (lo) and left out of core files (dd).
 TEST(SecretBytes, LivesInLockedMemoryThatNoCoreFileHolds) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__clang__)
+#ifdef FOB_SANITIZED
   GTEST_SKIP() << "sanitizers make mlock(2) do nothing";
 #endif
   const SecretBytes secret = SecretBytes::copy_of("a secret to look for");
