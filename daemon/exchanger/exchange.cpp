@@ -6,13 +6,16 @@
 #include "daemon/exchanger/transport_failure.hpp"
 #include "daemon/store/open_store.hpp"
 #include "ipc/base/file.hpp"
-#include "ipc/base/unique_fd.hpp"
 #include "ipc/wire/json.hpp"
 
-#include <fcntl.h>
+#include <optional>
+#include <utility>
 
 namespace fob::exchanger {
 namespace {
+
+// The system's own bundle has 200 KiB.
+constexpr std::size_t k_max_ca_file = 1024 * 1024;
 
 using wire::ExchangeAnswer;
 using wire::ExchangeFailure;
@@ -33,10 +36,17 @@ Result<config::Profile> find_profile(const config::Config& config, const std::st
   if (profile == nullptr)
     return fail(ErrorCode::config, "there is no [profile." + name + "] in " + locations.config_file.string() +
                                        "; add it, or ask for another profile");
-  if (profile->ca_file && !UniqueFd(::open(profile->ca_file->c_str(), O_RDONLY | O_CLOEXEC)))
-    return fail(ErrorCode::config, "ca_file of [profile." + name + "] cannot be read (" +
-                                       with_errno(profile->ca_file->string()) + "); correct it or its mode");
   return *profile;
+}
+
+// Whoever can write ca_file can stand in for the authority, so it is read as the configuration is.
+Result<std::optional<std::string>> trusted_cas(const config::Profile& profile) {
+  if (!profile.ca_file) return std::optional<std::string>();
+  auto pem = read_trusted_file(*profile.ca_file, k_max_ca_file, ErrorCode::config);
+  if (!pem)
+    return fail(ErrorCode::config, "ca_file of [profile." + profile.name + "] cannot be used (" +
+                                       pem.error().detail + "); correct it or its mode");
+  return std::optional<std::string>(std::move(*pem));
 }
 
 // A client id this long is a UUID or the like.
@@ -60,8 +70,9 @@ void hide_credential(ExchangeAnswer& answer, const store::Credential& credential
 }
 
 ExchangeAnswer ask(const config::Profile& profile, const store::StoredCredential& stored,
-                   const Surroundings& around) {
-  const HttpRequest request = make_token_request(profile, stored.credential);
+                   std::optional<std::string> cas, const Surroundings& around) {
+  HttpRequest request = make_token_request(profile, stored.credential);
+  request.ca_pem = std::move(cas);
   AskedWith asked;
   asked.version = stored.version;
   asked.started = around.clock.boot_now();
@@ -89,11 +100,13 @@ ExchangeAnswer exchange(std::string_view line, const Surroundings& around) {
   if (!config) return failed(config.error());
   const auto profile = find_profile(*config, request->profile, around.locations);
   if (!profile) return failed(profile.error());
+  auto cas = trusted_cas(*profile);
+  if (!cas) return failed(cas.error());
   const auto store = store::open_store(*config, around.locations, around.clock);
   if (!store) return failed(store.error());
   const auto stored = (*store)->load(request->profile, request->slot);
   if (!stored) return failed(stored.error());
-  return ask(*profile, *stored, around);
+  return ask(*profile, *stored, std::move(*cas), around);
 }
 
 }  // namespace fob::exchanger

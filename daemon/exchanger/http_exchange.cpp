@@ -101,8 +101,12 @@ void Transfer::set_trust(const HttpRequest& request) {
   set(CURLOPT_PROXY_CAINFO, static_cast<const char*>(nullptr));
   set(CURLOPT_PROXY_CAPATH, k_system_cas);
   // ca_file stands instead of the system's CAs, not beside them.
-  set(CURLOPT_CAINFO, request.ca_file ? request.ca_file->c_str() : nullptr);
-  set(CURLOPT_CAPATH, request.ca_file ? nullptr : k_system_cas);
+  set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
+  set(CURLOPT_CAPATH, request.ca_pem ? nullptr : k_system_cas);
+  if (request.ca_pem) {
+    curl_blob blob = {const_cast<char*>(request.ca_pem->data()), request.ca_pem->size(), CURL_BLOB_COPY};
+    set(CURLOPT_CAINFO_BLOB, &blob);
+  }
   if (request.pin_sha256) set(CURLOPT_PINNEDPUBLICKEY, ("sha256//" + *request.pin_sha256).c_str());
 }
 

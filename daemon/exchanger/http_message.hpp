@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +23,7 @@ struct HttpRequest {
   std::string_view content_type;
   WipingString authorization;  ///< the header's value; "" for none
   WipingString body;
-  std::optional<std::filesystem::path> ca_file;
+  std::optional<std::string> ca_pem;  ///< trusted instead of the system's CAs
   std::optional<std::string> pin_sha256;
   std::optional<std::string> proxy;
 };

@@ -54,7 +54,6 @@ HttpRequest make_token_request(const config::Profile& profile, const store::Cred
   request.url = profile.endpoint;
   request.content_type = shape.content_type;
   request.body = shape.body;
-  request.ca_file = profile.ca_file;
   request.pin_sha256 = profile.pin_sha256;
   request.proxy = profile.proxy;
   if (shape.is_form) add_parameters(request.body, profile);

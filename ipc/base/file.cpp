@@ -32,6 +32,32 @@ std::filesystem::path directory_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+struct RegularFile {
+  UniqueFd fd;
+  struct stat facts {};
+};
+
+Result<RegularFile> open_regular(const std::filesystem::path& path, ErrorCode code) {
+  RegularFile file;
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
+  file.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file.fd || ::fstat(file.fd.get(), &file.facts) != 0) return fail(code, with_errno(path.string()));
+  if (!S_ISREG(file.facts.st_mode)) return fail(code, path.string() + " is not a regular file");
+  return file;
+}
+
+Result<void> check_writers(const struct stat& facts, const std::filesystem::path& file, ErrorCode code) {
+  if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
+    return fail(code, file.string() + " belongs to user " + std::to_string(facts.st_uid) +
+                          ", who could redirect the credential; run: chown root " + file.string());
+  const bool foreign_group = facts.st_gid != 0 && facts.st_gid != ::getegid();
+  if ((facts.st_mode & S_IWOTH) != 0 || ((facts.st_mode & S_IWGRP) != 0 && foreign_group))
+    return fail(code, file.string() +
+                          " can be written by others, who could redirect the credential; run: chmod go-w " +
+                          file.string());
+  return {};
+}
+
 }  // namespace
 
 std::string with_errno(std::string_view what) {
@@ -54,12 +80,16 @@ Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::str
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code) {
-  // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  struct stat facts {};
-  if (!fd || ::fstat(fd.get(), &facts) != 0) return fail(code, with_errno(path.string()));
-  if (!S_ISREG(facts.st_mode)) return fail(code, path.string() + " is not a regular file");
-  return read_all(fd.get(), limit, code, path.string());
+  const auto file = open_regular(path, code);
+  if (!file) return file.error();
+  return read_all(file->fd.get(), limit, code, path.string());
+}
+
+Result<std::string> read_trusted_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code) {
+  const auto file = open_regular(path, code);
+  if (!file) return file.error();
+  if (auto checked = check_writers(file->facts, path, code); !checked) return checked.error();
+  return read_all(file->fd.get(), limit, code, path.string());
 }
 
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,

@@ -16,7 +16,11 @@ namespace fob {
 /// The whole of `path`, at most `limit` bytes. `code` is the caller's word for a failure.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code);
 
-/// The same from an open descriptor, up to its end; `name` is what to call it in an error.
+/// The same for a file that decides where a credential is sent: refused unless only root and this process's
+/// own user or group can write it. Checked on the very descriptor that is read.
+Result<std::string> read_trusted_file(const std::filesystem::path& path, std::size_t limit, ErrorCode code);
+
+/// The rest of an open descriptor, at most `limit` bytes; `name` is what to call it in an error.
 Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::string_view name);
 
 /// Replaces `path` by `content` with `mode`: a temporary file beside it, fsync, rename(2), fsync of the

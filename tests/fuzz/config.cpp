@@ -7,9 +7,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-  // toml++ 3.3 itself is undefined for some characters beyond ASCII (docs/traps.md, 4).
-  for (const char c : text)
-    if ((c & 0x80) != 0) return 0;
   const auto config = fob::config::parse(text, "fob.toml", "/etc/fob");
   if (!config && !config.error().detail.starts_with("fob.toml:")) std::abort();
   // What is shown must be readable again, and say the same.

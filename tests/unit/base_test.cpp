@@ -169,6 +169,23 @@ TEST(ReadFile, DoesNotWaitOnAFifo) {
   EXPECT_FALSE(read_file(path, 10, ErrorCode::config));
 }
 
+TEST(ReadTrustedFile, RefusesWhatOthersCouldHaveWritten) {
+  const test::TempDirectory directory;
+  const auto path = directory.path() / "file";
+  ASSERT_TRUE(replace_file(path, "trusted", 0644, ErrorCode::internal));
+  EXPECT_EQ(read_trusted_file(path, 10, ErrorCode::config).value(), "trusted");
+  ::chmod(path.c_str(), 0646);
+  const auto read = read_trusted_file(path, 10, ErrorCode::config);
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().detail.find("run: chmod go-w " + path.string()), std::string::npos);
+  ::chmod(path.c_str(), 0644);
+  if (::geteuid() != 0) return;
+  ASSERT_EQ(::chown(path.c_str(), 12345, 0), 0);
+  EXPECT_NE(
+      read_trusted_file(path, 10, ErrorCode::config).error().detail.find("run: chown root " + path.string()),
+      std::string::npos);
+}
+
 TEST(MakeDirectory, IsNotContentWithAFile) {
   const test::TempDirectory directory;
   const auto path = directory.path() / "file";

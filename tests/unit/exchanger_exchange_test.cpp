@@ -3,6 +3,7 @@
 #include "daemon/exchanger/exchange.hpp"
 
 #include "daemon/store/file_vault.hpp"
+#include "ipc/base/file.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -107,6 +108,10 @@ TEST_F(ExchangeTest, SaysWhatIsWrongWithTheConfiguration) {
   expect_failure(ask(), ErrorCode::config, "did you mean 'endpoint'");
   configure("[profile.prod]\nca_file = \"missing.pem\"\n");
   expect_failure(ask(), ErrorCode::config, "missing.pem: No such file");
+  configure("[profile.prod]\nca_file = \"writable.pem\"\n");
+  const auto writable = locations_.config_file.parent_path() / "writable.pem";
+  ASSERT_TRUE(replace_file(writable, "x", 0666, ErrorCode::internal));
+  expect_failure(ask(), ErrorCode::config, "run: chmod go-w " + writable.string());
   configure("[daemon]\nstore = \"secret-service\"\n[profile.prod]\n");
   expect_failure(ask(), ErrorCode::config, "is not in this version");
   std::filesystem::remove(locations_.config_file);

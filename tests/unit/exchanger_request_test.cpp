@@ -60,13 +60,11 @@ TEST(TokenRequest, OfMultisetKnowsNoOtherWayThanBasic) {
   EXPECT_EQ(request.authorization, "Basic aWQ6c2VjcmV0");
 }
 
-TEST(TokenRequest, TakesTrustAndWayFromTheProfile) {
+TEST(TokenRequest, TakesPinAndWayFromTheProfile) {
   auto trusting = profile(Authority::multiset);
-  trusting.ca_file = "/etc/fob/ca.pem";
   trusting.pin_sha256 = "pin";
   trusting.proxy = "http://proxy:3128";
   const auto request = make_token_request(trusting, credential("id", "secret"));
-  EXPECT_EQ(request.ca_file, "/etc/fob/ca.pem");
   EXPECT_EQ(request.pin_sha256, "pin");
   EXPECT_EQ(request.proxy, "http://proxy:3128");
 }
