@@ -213,7 +213,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       return s->evictable && (!uid || s->peer.uid == *uid);
     });
     if (victim == sessions_.end()) return false;
-    const SessionPtr session = *victim;
+    SessionPtr session = *victim;  // forget() takes the list's own
     close(*session);
     forget(session);
     return true;
