@@ -1,5 +1,7 @@
 #include "daemon/core/refresh.hpp"
 
+#include "daemon/core/refresh_draw.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -7,32 +9,21 @@ namespace fob::core {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-// Refresh when between 70 and 85 % of the measured lifetime have gone by: early enough to survive an outage
-// of some length, late enough to be no burden, and spread so that a fleet does not come all at once.
-constexpr double k_refresh_from = 0.70, k_refresh_to = 0.85;
-
 // No request waits longer (design.md §4).
 constexpr seconds k_longest_wait{60};
-
-// What only a person mends is probed slowly; the rest is worth trying again soon.
-bool needs_a_person(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::no_credential:
-    case ErrorCode::rejected:
-    case ErrorCode::forbidden:
-    case ErrorCode::config:
-      return true;
-    default:
-      return false;
-  }
-}
-
-nanoseconds part_of(nanoseconds whole, double part) {
-  return nanoseconds(static_cast<std::int64_t>(static_cast<double>(whole.count()) * part));
-}
+// A token of a tiny lifetime must not become a storm of exchanges: fewer than 25 in 15 s.
+constexpr milliseconds k_soonest_refresh{650};
+// Whatever happens around the device, it does not make exchanges follow each other faster than this. An
+// exchange that has taken longer when the network comes up hangs on the network that is gone.
+constexpr seconds k_change_spacing{1};
+// A network that flaps for ever must still let a slow exchange end.
+constexpr seconds k_abandon_spacing{10};
+// A start so soon after boot may be the end of a power cut, and then the device is not the only one.
+constexpr minutes k_booting{10};
 
 }  // namespace
 
@@ -55,27 +46,27 @@ nanoseconds default_min_ttl(nanoseconds lifetime) {
 }
 
 Actions Refresh::on_start(BootTime now) {
-  if (exchanging_) return settled();
-  if (settings_.on_demand || token(now)) return settled();
-  return attempt();
+  if (now.time_since_epoch() < k_booting) in_herd_ = true;
+  if (exchanging_ || token(now) || !wants_keeping()) return settled(now);
+  return attempt(now);
 }
 
 Actions Refresh::on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try) {
   settings_ = settings;
   last_demand_ = now;
-  if (exchanging_) return settled();
-  if (worth_a_try && !settings_.on_demand) {
+  if (exchanging_) return settled(now);
+  if (worth_a_try && wants_keeping()) {
     backoff_.reset();
     probe_.reset();
-    return attempt();
+    return attempt(now);
   }
-  if (settings_.on_demand && token(now)) return sleep();
-  return next_attempt_ ? settled() : on_start(now);
+  if (!wants_keeping()) return token(now) ? sleep(now) : settled(now);
+  return keep_fresh(now);
 }
 
 Actions Refresh::on_timer(BootTime now) {
-  if (exchanging_ || !next_attempt_ || now < *next_attempt_) return settled();
-  return idle(now) ? sleep() : attempt();
+  if (exchanging_ || !next_attempt_ || now < *next_attempt_) return settled(now);
+  return idle(now) ? sleep(now) : attempt(now);
 }
 
 Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
@@ -83,22 +74,21 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
     return on_failure(now, {ErrorCode::bad_answer, "the token's lifetime was over before it arrived", {}},
                       unit);
   exchanging_ = false;
+  changed_.reset();
   // A token of the credential before is better than none, and never better than one at hand.
   const bool outdated = again_ && this->token(now);
-  if (!outdated) token_ = std::move(token);
+  if (!outdated) {
+    token_ = std::move(token);
+    refresh_at_ = refresh_time(now, unit);
+  }
   last_failure_.reset();
   backoff_.reset();
   probe_.reset();
   // An exchange that began before the change says nothing about the credential after it.
-  if (std::exchange(again_, false)) return attempt();
+  if (std::exchange(again_, false)) return attempt(now);
   removal_suspected_ = false;
-  if (settings_.on_demand) return sleep();
-
-  const double part = k_refresh_from + (k_refresh_to - k_refresh_from) * unit;
-  // Never sooner than the spacing: a token of a tiny lifetime must not become a storm of exchanges.
-  const BootTime refresh_at =
-      std::max(token_->started + part_of(token_->lifetime(), part), now + milliseconds(500));
-  return attempt_at(refresh_at, Reason::refresh);
+  in_herd_ = false;
+  return wants_keeping() ? attempt_at(now, refresh_at_, Reason::refresh) : sleep(now);
 }
 
 Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
@@ -107,29 +97,62 @@ Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
     if (failure.code == ErrorCode::no_credential && removal_suspected_) token_.reset();
     removal_suspected_ = false;
   }
-  const bool slow = needs_a_person(failure.code);
-  milliseconds wait = slow ? probe_.next(unit) : backoff_.next(unit);
+  const FailurePolicy policy = policy_of(failure.code);
+  if (policy.shared) in_herd_ = true;
+  milliseconds wait = policy.needs_person ? probe_.next(unit) : backoff_.next(unit);
   if (failure.retry_after) wait = std::max(wait, *failure.retry_after);
+  const auto changed = std::exchange(changed_, std::nullopt);
+  const bool changed_since = changed && !failure.retry_after && ends_wait(*changed, failure.code);
   last_failure_ = std::move(failure);
-  if (std::exchange(again_, false)) return attempt();
-  return attempt_at(now + wait, slow ? Reason::probe : Reason::retry);
+  if (std::exchange(again_, false)) return attempt(now);
+  if (changed_since) return attempt_at(now, std::max(now, *attempted_ + k_change_spacing), Reason::retry);
+  return attempt_at(now, now + wait, policy.needs_person ? Reason::probe : Reason::retry);
 }
 
 Actions Refresh::on_refresh_wanted(BootTime now) {
   last_demand_ = now;
-  return exchanging_ ? settled() : attempt();
+  return exchanging_ ? settled(now) : attempt(now);
 }
 
-Actions Refresh::on_credential_changed(BootTime) {
+Actions Refresh::on_credential_changed(BootTime now) {
   backoff_.reset();
   probe_.reset();
   last_failure_.reset();
   removal_suspected_ = true;
   if (exchanging_) {
     again_ = true;
-    return settled();
+    return settled(now);
   }
-  return attempt();
+  return attempt(now);
+}
+
+Actions Refresh::on_change(BootTime now, Change change) {
+  if (exchanging_) {
+    const bool young = now - *attempted_ < k_change_spacing;
+    const bool flapping = abandoned_ && now - *abandoned_ < k_abandon_spacing;
+    if (change == Change::clock_set || young || flapping) {
+      changed_ = change;
+      return settled(now);
+    }
+    abandoned_ = now;
+    Actions actions = attempt(now);
+    actions.abandon = true;
+    return actions;
+  }
+  if (!next_attempt_) return settled(now);
+  if (now >= *next_attempt_) return on_timer(now);
+  const bool helps = reason_ == Reason::retry && last_failure_ && !last_failure_->retry_after &&
+                     ends_wait(change, last_failure_->code);
+  if (!helps) return settled(now);
+  backoff_.reset();
+  const BootTime when = *attempted_ + k_change_spacing;
+  return now >= when ? attempt(now) : attempt_at(now, std::min(when, *next_attempt_), Reason::retry);
+}
+
+Actions Refresh::on_followed(BootTime now, bool followed) {
+  followed_ = followed;
+  last_demand_ = now;
+  return keep_fresh(now);
 }
 
 Refresh::Answer Refresh::on_demand(BootTime now, std::optional<nanoseconds> min_ttl, BootTime patience) {
@@ -140,47 +163,87 @@ Refresh::Answer Refresh::on_demand(BootTime now, std::optional<nanoseconds> min_
     // A fresh token would live for about as long as this one did: wanting more cannot be helped by another
     // exchange.
     const bool helpless = wanted > at_hand->lifetime() || now - at_hand->started < spacing();
-    if (at_hand->left(now) >= wanted || helpless) return {Verdict::serve, settled()};
+    if (at_hand->left(now) >= wanted || helpless) return {Verdict::serve, keep_fresh(now)};
   }
-  if (exchanging_) return {Verdict::wait, settled()};
-  if (attempt_allowed(now)) return {Verdict::wait, attempt()};
-  if (at_hand) return {Verdict::serve, settled()};
-  return {*next_attempt_ <= patience ? Verdict::wait : Verdict::fail, settled()};
+  if (exchanging_) return {Verdict::wait, settled(now)};
+  if (attempt_allowed(now)) return {Verdict::wait, attempt(now)};
+  if (at_hand) return {Verdict::serve, settled(now)};
+  return {*next_attempt_ <= patience ? Verdict::wait : Verdict::fail, settled(now)};
 }
 
 Refresh::Answer Refresh::on_rejected(BootTime now, std::string_view fingerprint, BootTime patience) {
   const TokenPtr at_hand = token(now);
   if (!at_hand) return on_demand(now, std::nullopt, patience);
   last_demand_ = now;
-  if (at_hand->fingerprint != fingerprint) return {Verdict::serve, settled()};
-  if (exchanging_) return {Verdict::wait, settled()};
-  if (now - at_hand->started < spacing()) return {Verdict::too_soon, settled()};
-  if (attempt_allowed(now)) return {Verdict::wait, attempt()};
-  return {Verdict::fail, settled()};
+  if (at_hand->fingerprint != fingerprint) return {Verdict::serve, settled(now)};
+  if (exchanging_) return {Verdict::wait, settled(now)};
+  if (now - at_hand->started < spacing()) return {Verdict::too_soon, settled(now)};
+  if (attempt_allowed(now)) return {Verdict::wait, attempt(now)};
+  return {Verdict::fail, settled(now)};
 }
 
-Actions Refresh::attempt() {
+Availability Refresh::availability(BootTime now) const {
+  Availability availability{token(now), std::nullopt};
+  if (!availability.token && last_failure_) availability.why_not = last_failure_->code;
+  return availability;
+}
+
+bool Refresh::minds_network() const {
+  if (exchanging_) return true;
+  return next_attempt_ && reason_ == Reason::retry && last_failure_ &&
+         policy_of(last_failure_->code).ended_by_network;
+}
+
+Actions Refresh::attempt(BootTime now) {
   exchanging_ = true;
+  attempted_ = now;
+  changed_.reset();
   next_attempt_.reset();
   reason_ = Reason::none;
-  return {.exchange = true, .wake_at = std::nullopt};
+  Actions actions = settled(now);
+  actions.exchange = true;
+  return actions;
 }
 
-Actions Refresh::attempt_at(BootTime when, Reason reason) {
+Actions Refresh::attempt_at(BootTime now, BootTime when, Reason reason) {
   next_attempt_ = when;
   reason_ = reason;
-  return settled();
+  return settled(now);
 }
 
-Actions Refresh::sleep() {
+Actions Refresh::sleep(BootTime now) {
   next_attempt_.reset();
   reason_ = Reason::none;
-  return settled();
+  return settled(now);
 }
 
-Actions Refresh::settled() const { return {.exchange = false, .wake_at = next_attempt_}; }
+// A profile that fell asleep and is wanted again picks up where its token is in life.
+Actions Refresh::keep_fresh(BootTime now) {
+  if (!asleep() || !wants_keeping()) return settled(now);
+  if (token(now) && now < refresh_at_) return attempt_at(now, refresh_at_, Reason::refresh);
+  return attempt(now);
+}
+
+Actions Refresh::settled(BootTime now) {
+  Availability available = availability(now);
+  const bool changed = available != published_;
+  published_ = std::move(available);
+  return {.exchange = false, .abandon = false, .publish = changed, .wake_at = wake_at(now)};
+}
+
+std::optional<BootTime> Refresh::wake_at(BootTime now) const {
+  if (!followed_ || !token(now)) return next_attempt_;
+  return next_attempt_ ? std::min(*next_attempt_, token_->deadline) : token_->deadline;
+}
+
+BootTime Refresh::refresh_time(BootTime now, double unit) const {
+  const double part = in_herd_ ? draw_to_scatter(unit) : draw(unit);
+  const nanoseconds soonest = in_herd_ ? spacing() : nanoseconds(k_soonest_refresh);
+  return std::max(token_->started + part_of(token_->lifetime(), part), now + soonest);
+}
 
 bool Refresh::idle(BootTime now) const {
+  if (followed_) return false;
   // On demand, a retry is worth it only while someone may still be waiting for it.
   const nanoseconds after = settings_.on_demand ? nanoseconds(k_longest_wait) : settings_.idle_after;
   return after.count() > 0 && now - last_demand_ >= after;
@@ -188,7 +251,8 @@ bool Refresh::idle(BootTime now) const {
 
 // A demand may bring a refresh forward, but never a retry: the backoff is what keeps a fleet from a storm.
 bool Refresh::attempt_allowed(BootTime now) const {
-  return !next_attempt_ || reason_ == Reason::refresh || now >= *next_attempt_;
+  if (!next_attempt_ || now >= *next_attempt_) return true;
+  return reason_ == Reason::refresh && now - *attempted_ >= k_soonest_refresh;
 }
 
 // How old a token must be before a demand or a rejection may replace it: a tenth of its life, between 1 and

@@ -1,13 +1,15 @@
 // When to exchange: the refresh state machine of one profile. Pure: it has no clock, no socket and no
 // randomness of its own. Events go in with the time and a draw, and out comes what to do. The driver
-// (broker/profile.cpp) obeys.
+// (broker/token_keeper.cpp) obeys.
 //
 // What it promises: at most one exchange in flight; a token is dropped only when it is dead, replaced or its
 // credential removed, never because a refresh failed; an older credential's token never replaces a newer
-// one's; attempts are bounded under every failure.
+// one's; attempts are bounded under every failure (tests/unit/refresh_property_test.cpp). And a fleet that
+// was brought together, by a power cut or an outage, drifts apart at its first refresh (tests/sim).
 #pragma once
 
 #include "daemon/core/backoff.hpp"
+#include "daemon/core/failure_policy.hpp"
 #include "daemon/core/token.hpp"
 #include "ipc/base/error.hpp"
 
@@ -33,11 +35,21 @@ struct Failure {
   std::optional<std::chrono::milliseconds> retry_after;
 };
 
-/// What the driver must do after an event: start an exchange if told so, and let a timer call on_timer() at
-/// wake_at.
+/// What the driver must do after an event. All of it is about now: an event replaces what the one before
+/// said.
 struct Actions {
-  bool exchange = false;
-  std::optional<BootTime> wake_at;
+  bool exchange = false;            ///< begin an exchange
+  bool abandon = false;             ///< but first end the one under way, whose outcome no longer counts
+  bool publish = false;             ///< what apps can have has changed; see availability()
+  std::optional<BootTime> wake_at;  ///< call on_timer() then; nothing: sleep
+};
+
+/// What apps can have: a token, or the reason why not (neither: nothing is known yet).
+struct Availability {
+  TokenPtr token;
+  std::optional<ErrorCode> why_not;
+
+  bool operator==(const Availability&) const = default;
 };
 
 /// What a request for a token gets now.
@@ -64,6 +76,12 @@ class Refresh {
   Actions on_refresh_wanted(BootTime now);
   /// Another credential is in the store: what was learnt about the old one no longer counts.
   Actions on_credential_changed(BootTime now);
+  /// The device's surroundings changed. A wait that this may end is ended, though not more often than once a
+  /// second; an exchange that hangs on a network that is gone begins anew.
+  Actions on_change(BootTime now, Change change);
+  /// Someone follows the events of this profile, or the last one who did has left. While followed, a profile
+  /// is kept fresh whatever its settings, and the death of its token is published to the instant.
+  Actions on_followed(BootTime now, bool followed);
 
   struct Answer {
     Verdict verdict;
@@ -79,19 +97,26 @@ class Refresh {
   BootTime replaceable_from() const { return token_ ? token_->started + spacing() : BootTime(); }
   /// The token at hand if it is alive; never a dead one.
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
+  Availability availability(BootTime now) const;
   bool ever_had_token() const { return token_ != nullptr; }
   bool exchanging() const { return exchanging_; }
   bool asleep() const { return !exchanging_ && !next_attempt_; }
+  /// Whether a change of the network could help: an exchange is under way, or waits to be tried again.
+  bool minds_network() const;
   std::optional<BootTime> next_attempt() const { return next_attempt_; }
   Reason reason() const { return reason_; }
   /// Of the last exchange, if it failed.
   const std::optional<Failure>& last_failure() const { return last_failure_; }
 
  private:
-  Actions attempt();
-  Actions attempt_at(BootTime when, Reason reason);
-  Actions sleep();
-  Actions settled() const;
+  Actions attempt(BootTime now);
+  Actions attempt_at(BootTime now, BootTime when, Reason reason);
+  Actions sleep(BootTime now);
+  Actions keep_fresh(BootTime now);
+  Actions settled(BootTime now);
+  std::optional<BootTime> wake_at(BootTime now) const;
+  BootTime refresh_time(BootTime now, double unit) const;
+  bool wants_keeping() const { return !settings_.on_demand || followed_; }
   bool idle(BootTime now) const;
   bool attempt_allowed(BootTime now) const;
   std::chrono::nanoseconds spacing() const;
@@ -100,6 +125,13 @@ class Refresh {
   TokenPtr token_;
   bool exchanging_ = false;
   bool again_ = false;  ///< the credential changed while an exchange was in flight
+  bool followed_ = false;
+  std::optional<Change> changed_;      ///< while an exchange was in flight that is too young to be given up
+  std::optional<BootTime> attempted_;  ///< when the last exchange began
+  std::optional<BootTime> abandoned_;  ///< when one was last given up
+  bool in_herd_ = false;               ///< what comes next, other devices may be doing in this very moment
+  BootTime refresh_at_;                ///< when the token at hand is due for replacement
+  Availability published_;
   bool removal_suspected_ = false;
   std::optional<BootTime> next_attempt_;
   Reason reason_ = Reason::none;

@@ -1,6 +1,7 @@
 #include "daemon/core/refresh.hpp"
 
 #include "daemon/core/policy.hpp"
+#include "daemon/core/refresh_draw.hpp"
 #include "daemon/core/repeat_limiter.hpp"
 
 #include <gtest/gtest.h>
@@ -276,6 +277,139 @@ TEST(Refresh, AttemptsAreBoundedUnderEveryFailure) {
     EXPECT_LT(attempts, 25) << traits(code).kind;
     EXPECT_GE(attempts, 1);
   }
+}
+
+Refresh failing(ErrorCode kind, std::optional<std::chrono::milliseconds> retry_after = std::nullopt) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_failure(k_start, {kind, "because", retry_after}, 0.9);
+  return machine;
+}
+
+TEST(Refresh, AWaitEndsWithTheChangeThatMayMendIt) {
+  const auto tried_again = [](ErrorCode kind, Change change) {
+    return failing(kind).on_change(k_start + 2s, change).exchange;
+  };
+  for (const auto kind :
+       {ErrorCode::unreachable, ErrorCode::timeout, ErrorCode::tls, ErrorCode::bad_answer}) {
+    EXPECT_TRUE(tried_again(kind, Change::network_up)) << traits(kind).kind;
+    EXPECT_TRUE(tried_again(kind, Change::resumed)) << traits(kind).kind;
+  }
+  EXPECT_TRUE(tried_again(ErrorCode::clock_wrong, Change::clock_set));
+  EXPECT_TRUE(tried_again(ErrorCode::tls, Change::clock_set));
+  EXPECT_FALSE(tried_again(ErrorCode::unreachable, Change::clock_set));
+  for (const auto kind : {ErrorCode::rejected, ErrorCode::rate_limited, ErrorCode::no_credential})
+    for (const auto change : {Change::network_up, Change::clock_set, Change::resumed})
+      EXPECT_FALSE(tried_again(kind, change)) << traits(kind).kind;
+}
+
+TEST(Refresh, AWaitThatTheAuthorityAskedForIsKeptWhateverTheNetworkDoes) {
+  EXPECT_FALSE(failing(ErrorCode::bad_answer, 60s).on_change(k_start + 2s, Change::network_up).exchange);
+}
+
+TEST(Refresh, AFlappingNetworkMakesNoMoreThanOneAttemptASecond) {
+  Refresh machine = failing(ErrorCode::unreachable);
+  const auto actions = machine.on_change(k_start + 100ms, Change::network_up);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_EQ(actions.wake_at, k_start + 1s);
+}
+
+TEST(Refresh, AnExchangeThatHangsWhenTheNetworkComesUpBeginsAnew) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  const auto actions = machine.on_change(k_start + 5s, Change::network_up);
+  EXPECT_TRUE(actions.abandon);
+  EXPECT_TRUE(actions.exchange);
+  const auto flap = machine.on_change(k_start + 7s, Change::network_up);
+  EXPECT_FALSE(flap.abandon) << "a network that flaps must let a slow exchange end";
+  EXPECT_TRUE(machine.on_change(k_start + 15s, Change::network_up).abandon);
+}
+
+TEST(Refresh, AnExchangeThatHadJustBegunWhenTheNetworkCameUpMayEndAndIsThenTriedAgainSoon) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  EXPECT_FALSE(machine.on_change(k_start + 200ms, Change::network_up).abandon);
+  const auto actions = machine.on_failure(k_start + 300ms, a_failure(ErrorCode::unreachable), 0.9);
+  EXPECT_EQ(actions.wake_at, k_start + 1s);
+}
+
+TEST(Refresh, AfterSleepThatOutlastedTheTokenItIsReplacedAtOnce) {
+  Refresh machine = with_token();
+  EXPECT_TRUE(machine.on_change(k_start + 8h, Change::resumed).exchange);
+}
+
+TEST(Refresh, AChangeIsNothingToAProfileThatSleepsOrIsWell) {
+  EXPECT_FALSE(with_token().on_change(k_start + 10s, Change::network_up).exchange);
+  Refresh sleeping({.on_demand = true}, k_start);
+  sleeping.on_start(k_start);
+  const auto actions = sleeping.on_change(k_start + 8h, Change::resumed);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_FALSE(actions.wake_at);
+  EXPECT_FALSE(sleeping.minds_network());
+}
+
+TEST(Refresh, AFollowedProfileIsKeptFreshAndItsDeathIsPublished) {
+  Refresh machine({.on_demand = true}, k_start);
+  machine.on_start(k_start);
+  EXPECT_TRUE(machine.on_followed(k_start, true).exchange);
+  const auto alive = machine.on_token(k_start, a_token(k_start, 100s), 0.5);
+  EXPECT_TRUE(alive.publish);
+  EXPECT_TRUE(alive.wake_at) << "kept fresh, though on demand";
+  machine.on_timer(k_start + 80s);
+  machine.on_failure(k_start + 90s, {ErrorCode::rate_limited, "because", 60s}, 0.5);
+  const auto waiting = machine.on_timer(k_start + 95s);
+  EXPECT_FALSE(waiting.publish);
+  EXPECT_EQ(waiting.wake_at, k_start + 100s);
+  const auto dead = machine.on_timer(k_start + 100s);
+  EXPECT_TRUE(dead.publish);
+  EXPECT_EQ(machine.availability(k_start + 100s), (Availability{nullptr, ErrorCode::rate_limited}));
+  EXPECT_EQ(dead.wake_at, k_start + 150s);
+}
+
+TEST(Refresh, AProfileThatFellAsleepAndIsAskedForAgainIsKeptFreshAgain) {
+  Refresh machine({.idle_after = 30s}, k_start);
+  machine.on_start(k_start);
+  machine.on_token(k_start, a_token(k_start, 100s), 0.0);
+  EXPECT_FALSE(machine.on_timer(k_start + 70s).wake_at);
+  const auto answer = machine.on_demand(k_start + 75s, 1s, k_start + 80s);
+  EXPECT_EQ(answer.verdict, Verdict::serve) << "the token at hand is good enough";
+  EXPECT_TRUE(answer.actions.exchange) << "and the refresh that was let go by is due";
+}
+
+TEST(RefreshDraw, StaysWithinItsBoundsAndScattersOverTheWholeLife) {
+  EXPECT_DOUBLE_EQ(draw(0.0), 0.70);
+  EXPECT_LT(draw(0.9999), 0.85);
+  EXPECT_DOUBLE_EQ(draw_to_scatter(0.0), 0.0);
+  EXPECT_NEAR(draw_to_scatter(1.0), 0.85, 1e-6);
+  EXPECT_NEAR(draw_to_scatter(0.5), 0.5 * 0.775, 1e-9);
+  double before = -1;
+  for (double unit = 0; unit < 1; unit += 0.001) {
+    EXPECT_GT(draw_to_scatter(unit), before);
+    before = draw_to_scatter(unit);
+  }
+}
+
+// At which part of a token of 1000 s that comes at `now` it is to be replaced, the draw being 0.5.
+double refreshed_at(Refresh& machine, BootTime now) {
+  const auto wake_at = machine.on_token(now, a_token(now, 1000s), 0.5).wake_at;
+  return wake_at ? std::chrono::duration<double>(*wake_at - now) / 1000s : 0;
+}
+
+TEST(Refresh, ADeviceThatMayBeOneOfManyScattersItsFirstRefreshOnly) {
+  const BootTime boot(20s);
+  Refresh booting({}, boot);
+  booting.on_start(boot);
+  EXPECT_NEAR(refreshed_at(booting, boot), 0.3875, 1e-6);
+  booting.on_timer(boot + 500s);
+  EXPECT_NEAR(refreshed_at(booting, boot + 500s), 0.775, 1e-6);
+
+  Refresh recovering = failing(ErrorCode::unreachable);
+  recovering.on_timer(k_start + 60s);
+  EXPECT_NEAR(refreshed_at(recovering, k_start + 60s), 0.3875, 1e-6);
+
+  Refresh enrolled = failing(ErrorCode::no_credential);
+  enrolled.on_credential_changed(k_start + 60s);
+  EXPECT_NEAR(refreshed_at(enrolled, k_start + 60s), 0.775, 1e-6) << "what a person mends, one device had";
 }
 
 TEST(Backoff, StaysBetweenItsBounds) {

@@ -1,0 +1,51 @@
+#include "daemon/core/failure_policy.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace fob::core {
+namespace {
+
+struct Row {
+  ErrorCode kind;
+  FailurePolicy policy;
+};
+
+using enum ErrorCode;
+
+// person, network, clock, shared. A captive portal shows as bad-answer, tls or unreachable.
+constexpr std::array k_policies = {
+    Row{no_credential, {true, false, false, false}}, Row{rejected, {true, false, false, false}},
+    Row{forbidden, {true, false, false, false}},     Row{config, {true, false, false, false}},
+    Row{rate_limited, {false, false, false, true}},  Row{unreachable, {false, true, false, true}},
+    Row{timeout, {false, true, false, true}},        Row{tls, {false, true, true, true}},
+    Row{clock_wrong, {false, false, true, false}},   Row{bad_answer, {false, true, false, true}},
+    Row{store_locked, {false, false, false, false}},
+};
+
+// A fault of fob's own: tried again like anything that may pass.
+constexpr FailurePolicy k_other = {false, false, false, false};
+
+}  // namespace
+
+FailurePolicy policy_of(ErrorCode kind) {
+  const auto row =
+      std::find_if(k_policies.begin(), k_policies.end(), [&](const Row& r) { return r.kind == kind; });
+  return row == k_policies.end() ? k_other : row->policy;
+}
+
+bool ends_wait(Change change, ErrorCode kind) {
+  const FailurePolicy policy = policy_of(kind);
+  switch (change) {
+    case Change::network_up:
+      return policy.ended_by_network;
+    case Change::clock_set:
+      return policy.ended_by_clock;
+    case Change::resumed:
+      // A night has gone by: both the network and the clock may be others.
+      return policy.ended_by_network || policy.ended_by_clock;
+  }
+  return false;
+}
+
+}  // namespace fob::core
