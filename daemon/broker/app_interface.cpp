@@ -1,8 +1,11 @@
 #include "daemon/broker/app_interface.hpp"
 
+#include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
+#include "ipc/wire/event_stream.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
+#include "ipc/wire/problem_json.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -18,11 +21,12 @@ using std::chrono::seconds;
 // To the nearest second, but a token that is alive is never called spent.
 seconds shown_seconds(nanoseconds left) { return std::max(std::chrono::round<seconds>(left), seconds(1)); }
 
-class AppInterface {
+class AppInterface : public std::enable_shared_from_this<AppInterface> {
  public:
   AppInterface(Broker& broker, const Clock& clock) : broker_(broker), clock_(clock) {
     add("GET", "/v1/token", &AppInterface::token);
     add("POST", "/v1/token/rejected", &AppInterface::rejected);
+    add("GET", "/v1/events", &AppInterface::events);
     add("GET", "/v1/profiles", &AppInterface::profiles);
     add("GET", "/healthz", &AppInterface::health);
   }
@@ -60,6 +64,42 @@ class AppInterface {
     co_return respond(outcome, (*keeper)->profile(), request.accept);
   }
 
+  asio::awaitable<Response> events(Request request, wire::Target target) {
+    const auto profile = wire::decode_profile_query(target);
+    if (!profile) co_return problem_response(profile.error());
+    auto keeper = broker_.keeper_for(request.peer, *profile);
+    if (!keeper) co_return problem_response(keeper.error());
+    Response response;
+    response.events = [self = shared_from_this(), keeper = *keeper, peer = request.peer](EventSinkPtr sink) {
+      return tell(self, std::move(sink), keeper, peer);
+    };
+    co_return response;
+  }
+
+  // Each event is the whole state, so a reader that is slow misses states, never the last one.
+  static asio::awaitable<void> tell(std::shared_ptr<AppInterface> self, EventSinkPtr sink,
+                                    std::shared_ptr<TokenKeeper> keeper, transport::Peer peer) {
+    const auto following = std::make_shared<Following>(keeper);
+    sink->when_gone([following] { following->wake(); });
+    bool taken = true;
+    while (taken) {
+      const bool changed = co_await following->change(wire::k_heartbeat_interval);
+      if (!self->broker_.may_have(peer, *keeper)) {
+        co_await sink->send(encode(wire::revoked_event(keeper->profile())));
+        break;
+      }
+      std::string text = changed ? encode(self->event_of(*keeper)) : std::string(wire::k_heartbeat);
+      taken = co_await sink->send(std::move(text));
+    }
+    sink->when_gone(nullptr);
+  }
+
+  wire::Event event_of(const TokenKeeper& keeper) const {
+    const TokenOutcome available = keeper.available();
+    if (!available) return wire::unavailable_event(keeper.profile(), available.error());
+    return wire::token_event(to_answer(**available, keeper.profile()));
+  }
+
   asio::awaitable<Response> profiles(Request request, wire::Target target) {
     if (!target.parameters.empty())
       co_return problem_response(fail(ErrorCode::bad_request, "this path takes no parameters"));
@@ -78,36 +118,47 @@ class AppInterface {
     co_return response;
   }
 
-  asio::awaitable<Response> health(Request, wire::Target) {
-    const auto unhealthy = broker_.unhealthy_profile();
+  // Anyone may ask whether all is well; which profiles there are, each hears as far as it is granted.
+  asio::awaitable<Response> health(Request request, wire::Target) {
+    const bool healthy = !broker_.unhealthy_profile();
     Response response;
-    response.body = R"({"status":"ok"})";
-    // Anyone may ask, so the answer names no profile.
-    if (unhealthy)
-      response = problem_response({ErrorCode::no_credential,
-                                   "a profile has no valid token; an operator sees why with: fob status",
-                                   {}});
+    wire::Json body = {{"status", "ok"}};
+    if (!healthy) {
+      const wire::Problem problem{ErrorCode::no_credential,
+                                  "a profile has no valid token; an operator sees why with: fob status",
+                                  {}};
+      response = problem_response(problem);
+      body = wire::to_json(problem);
+    }
+    wire::Json list = wire::Json::array();
+    for (const auto& keeper : broker_.keepers_for(request.peer))
+      list.push_back(profile_state(*keeper, clock_));
+    body["profiles"] = std::move(list);
+    response.body = wire::dump(body);
     co_return response;
   }
 
   Response respond(const TokenOutcome& outcome, const std::string& profile, const std::string& accept) const {
     if (!outcome) return problem_response(outcome.error());
     const core::Token& token = **outcome;
-    const nanoseconds left = token.left(clock_.boot_now());
     Response response;
     if (accept.starts_with("text/plain")) {
       response.content_type = "text/plain";
       response.body = token.access_token;
-      return response;
+    } else {
+      response.body = encode(to_answer(token, profile));
     }
-    const wire::TokenAnswer answer{token.access_token,
-                                   shown_seconds(left),
-                                   clock_.wall_now() + std::chrono::round<std::chrono::milliseconds>(left),
-                                   profile,
-                                   token.scopes,
-                                   token.fingerprint};
-    response.body = encode(answer);
     return response;
+  }
+
+  wire::TokenAnswer to_answer(const core::Token& token, const std::string& profile) const {
+    const nanoseconds left = token.left(clock_.boot_now());
+    return {token.access_token,
+            shown_seconds(left),
+            clock_.wall_now() + std::chrono::round<std::chrono::milliseconds>(left),
+            profile,
+            token.scopes,
+            token.fingerprint};
   }
 
   Broker& broker_;

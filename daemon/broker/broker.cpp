@@ -1,5 +1,6 @@
 #include "daemon/broker/broker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <pwd.h>
 #include <utility>
@@ -110,6 +111,19 @@ std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers() const {
   return all;
 }
 
+bool Broker::may_have(const transport::Peer& peer, const TokenKeeper& keeper) const {
+  return !keeper.retired() && policy_.may_have(facts_of(peer), keeper.profile());
+}
+
+void Broker::change(core::Change change) {
+  for (const auto& [name, keeper] : keepers_) keeper->change(change);
+}
+
+bool Broker::minds_network() const {
+  return std::any_of(keepers_.begin(), keepers_.end(),
+                     [](const auto& entry) { return entry.second->minds_network(); });
+}
+
 std::optional<std::string> Broker::unhealthy_profile() const {
   for (const auto& [name, profile] : config_.profiles) {
     if (profile.refresh != config::RefreshMode::always) continue;
@@ -142,6 +156,8 @@ Result<void> Broker::reload() {
   }
   for (const auto& [name, profile] : config_.profiles)
     if (!keepers_.contains(name)) start_keeper(profile);
+  // Who follows may no longer have what they follow.
+  for (const auto& [name, keeper] : keepers_) keeper->wake_followers();
   around_.log.info("reload: {} with {} profiles is in force", config_file_.string(), config_.profiles.size());
   return {};
 }

@@ -21,7 +21,8 @@ namespace fob::broker {
 
 class Broker {
  public:
-  /// Starts a keeper for every profile. `config_file` is what reload() reads again.
+  /// Starts a keeper for every profile. `config_file` is what reload() reads again. surroundings.stirred is
+  /// called with each change of minds_network().
   Broker(config::Config config, std::filesystem::path config_file, uid_t own_uid, Surroundings surroundings);
   ~Broker();
   Broker(const Broker&) = delete;
@@ -38,6 +39,14 @@ class Broker {
   Result<std::shared_ptr<TokenKeeper>> keeper(const std::string& profile) const;
   std::vector<std::shared_ptr<TokenKeeper>> keepers() const;
   const config::Config& config() const { return config_; }
+
+  /// Whether the peer may still have what it was given this keeper for.
+  bool may_have(const transport::Peer& peer, const TokenKeeper& keeper) const;
+
+  /// The device's surroundings changed: every profile hears of it.
+  void change(core::Change change);
+  /// Whether a network that comes up would make a difference to any profile.
+  bool minds_network() const;
 
   /// The name of a profile that is always refreshed and has no valid token; nothing if all is well.
   std::optional<std::string> unhealthy_profile() const;

@@ -9,6 +9,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -21,6 +22,7 @@
 #include <list>
 #include <malloc.h>
 #include <map>
+#include <utility>
 
 namespace fob::broker {
 namespace asio = boost::asio;
@@ -138,6 +140,24 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   std::size_t connections() const { return sessions_.size(); }
 
  private:
+  class Sink final : public EventSink {
+   public:
+    Sink(std::shared_ptr<Impl> server, SessionPtr session)
+        : server_(std::move(server)), session_(std::move(session)) {}
+    asio::awaitable<bool> send(std::string text) override {
+      return server_->write_text(session_, std::move(text));
+    }
+    void when_gone(std::function<void()> told) override { told_ = std::move(told); }
+    void gone() {
+      if (const auto told = std::exchange(told_, nullptr)) told();
+    }
+
+   private:
+    std::shared_ptr<Impl> server_;
+    SessionPtr session_;
+    std::function<void()> told_;
+  };
+
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self) {
     while (!self->stopped_) {
       self->reserve_.prepare(self->sessions_.size());
@@ -213,13 +233,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       return s->evictable && (!uid || s->peer.uid == *uid);
     });
     if (victim == sessions_.end()) return false;
-    SessionPtr session = *victim;  // forget() takes the list's own
-    close(*session);
-    forget(session);
+    close(**victim);
+    forget(*victim);
     return true;
   }
 
-  void forget(const SessionPtr& session) {
+  // By value: the list's own is gone in the midst of it.
+  void forget(SessionPtr session) {
     if (!session->place) return;
     sessions_.erase(*session->place);
     session->place.reset();
@@ -271,6 +291,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const bool is_head = parser.get().method() == http::verb::head;
     Request request = to_request(parser, session->peer);
     const Response response = co_await answer(std::move(request));
+    if (response.events && !is_head) {
+      co_await stream(session, response.events, version);
+      co_return false;
+    }
     auto message = to_http(response, version, keep_alive);
     // RFC 9110 §9.3.2: the head of what GET would get. A body would be taken for the next answer.
     if (is_head) message.body().clear();
@@ -312,10 +336,44 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return problem_response(fail(ErrorCode::internal, "fobd could not answer; its log says why"));
   }
 
+  // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
+  asio::awaitable<void> stream(SessionPtr session, std::function<asio::awaitable<void>(EventSinkPtr)> events,
+                               unsigned version) {
+    http::response<http::empty_body> head(http::status::ok, version);
+    head.set(http::field::content_type, "text/event-stream");
+    head.set(http::field::cache_control, "no-store");
+    head.keep_alive(false);
+    const bool written = co_await write(session, std::move(head));
+    if (!written) co_return;
+    const auto sink = std::make_shared<Sink>(shared_from_this(), session);
+    asio::co_spawn(io_, notice_end(session, sink), asio::detached);
+    try {
+      co_await events(sink);
+    } catch (const std::exception& exception) {
+      log_.error("an event stream failed: {}; please report this", exception.what());
+    }
+  }
+
+  // A reader of events has nothing more to say: whatever comes from it is its end.
+  static asio::awaitable<void> notice_end(SessionPtr session, std::shared_ptr<Sink> sink) {
+    co_await session->socket.async_wait(Socket::wait_read, k_tuple);
+    close(*session);
+    sink->gone();
+  }
+
   template <class Message>
   asio::awaitable<bool> write(SessionPtr session, Message message) {
     set_deadline(*session, limits_.write_deadline);
     const auto [error, size] = co_await http::async_write(session->socket, message, k_tuple);
+    co_return !error;
+  }
+
+  asio::awaitable<bool> write_text(SessionPtr session, std::string text) {
+    if (!session->socket.is_open()) co_return false;
+    set_deadline(*session, limits_.write_deadline);
+    const auto bytes = asio::buffer(text);
+    const auto [error, size] = co_await asio::async_write(session->socket, bytes, k_tuple);
+    session->deadline = Steady::time_point::max();
     co_return !error;
   }
 

@@ -28,12 +28,25 @@ struct Request {
   transport::Peer peer;
 };
 
+/// The reader of a text/event-stream, as its writer sees it. One thread, the server's.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  /// False once the reader is gone, or has not taken what was sent in time: then it is over.
+  virtual boost::asio::awaitable<bool> send(std::string text) = 0;
+  /// Called when the reader goes away while nothing is being sent.
+  virtual void when_gone(std::function<void()> told) = 0;
+};
+using EventSinkPtr = std::shared_ptr<EventSink>;
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::optional<std::chrono::seconds> retry_after;
   std::string allow;  ///< for 405
+  /// In place of a body: writes events until it returns, or until the reader is gone.
+  std::function<boost::asio::awaitable<void>(EventSinkPtr)> events;
 };
 
 /// A problem document as a response.

@@ -5,6 +5,7 @@
 #include "daemon/broker/exchange_process.hpp"
 #include "daemon/broker/http_server.hpp"
 #include "daemon/broker/operator_interface.hpp"
+#include "daemon/broker/surroundings_watch.hpp"
 #include "daemon/config/locations.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/file.hpp"
@@ -18,6 +19,7 @@
 #include <cstdio>
 #include <functional>
 #include <grp.h>
+#include <optional>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,7 +67,11 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         broker_(std::move(config), at.config_file, ::geteuid(),
                 {io_.get_executor(), clock_, random_, log,
-                 broker::exchange_by_process(io_.get_executor(), exchange_program(at))}) {}
+                 broker::exchange_by_process(io_.get_executor(), exchange_program(at)), [this] {
+                   if (watch_) watch_->adjust();
+                 }}) {
+    watch_.emplace(io_.get_executor(), clock_, broker_, log);
+  }
 
   Result<void> serve(const config::Locations& at) {
     auto lock = transport::lock_runtime_directory(at.runtime_dir);
@@ -77,11 +83,11 @@ class Daemon {
     if (!operators) return operators.error();
 
     const auto limits = limits_for(raise_descriptor_limit());
-    const broker::HttpServer app_server(io_, std::move(*apps), limits, broker::app_interface(broker_, clock_),
-                                        log_);
+    const broker::HttpServer app_server(io_, std::move(*apps), limits,
+                                        awake(broker::app_interface(broker_, clock_)), log_);
     const broker::HttpServer operator_server(
         io_, std::move(*operators), limits,
-        broker::operator_interface(broker_, clock_, {::geteuid(), admins}, log_), log_);
+        awake(broker::operator_interface(broker_, clock_, {::geteuid(), admins}, log_)), log_);
     watch_signals();
     log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
               at.app_socket().string());
@@ -93,6 +99,14 @@ class Daemon {
   }
 
  private:
+  // Whoever asks first after the device slept finds that noticed.
+  broker::Handler awake(broker::Handler handler) {
+    return [this, handler = std::move(handler)](broker::Request request) {
+      watch_->look_at_clock();
+      return handler(std::move(request));
+    };
+  }
+
   void watch_signals() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
@@ -107,6 +121,8 @@ class Daemon {
   SystemRandom random_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
+  std::optional<broker::SurroundingsWatch>
+      watch_;  ///< made after the broker, which asks for it while being made
   broker::Broker broker_;
 };
 

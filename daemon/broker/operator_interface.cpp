@@ -1,5 +1,6 @@
 #include "daemon/broker/operator_interface.hpp"
 
+#include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
 #include "ipc/wire/control_messages.hpp"
 #include "ipc/wire/json.hpp"
@@ -53,7 +54,7 @@ class OperatorInterface {
 
   asio::awaitable<Response> status(Request, wire::Target) {
     Json profiles = Json::array();
-    for (const auto& keeper : broker_.keepers()) profiles.push_back(to_json(*keeper));
+    for (const auto& keeper : broker_.keepers()) profiles.push_back(profile_state(*keeper, clock_));
     const auto uptime = std::chrono::floor<seconds>(clock_.boot_now() - started_);
     Response response;
     response.body = wire::dump({{"version", FOB_VERSION},
@@ -102,43 +103,6 @@ class OperatorInterface {
                                 {"expires_in", whole_seconds(token.left(clock_.boot_now()))},
                                 {"credential_version", token.credential_version}});
     return response;
-  }
-
-  Json to_json(const TokenKeeper& keeper) const {
-    const auto status = keeper.status();
-    const auto* profile = broker_.config().find(keeper.profile());
-    const bool on_demand = profile != nullptr && profile->refresh == config::RefreshMode::on_demand;
-    Json json = {{"name", keeper.profile()},
-                 {"state", state_word(status)},
-                 {"refresh", on_demand ? "on-demand" : "always"},
-                 {"fingerprint", nullptr},
-                 {"expires_in", nullptr},
-                 {"expires_at", nullptr},
-                 {"scopes", Json::array()},
-                 {"credential_version", nullptr},
-                 {"exchanging", status.exchanging},
-                 {"next_attempt_in", whole_seconds(status.next_attempt_in)},
-                 {"next_attempt_why", nullptr},
-                 {"last_error", nullptr},
-                 {"exchanges", {{"ok", status.exchanges_ok}, {"failed", status.exchanges_failed}}},
-                 {"served", status.served}};
-    if (status.next_attempt_in) json["next_attempt_why"] = core::to_string(status.reason);
-    if (status.token) add_token(json, *status.token);
-    if (status.last_failure)
-      json["last_error"] = {
-          {"kind", traits(status.last_failure->code).kind},
-          {"detail", status.last_failure->detail},
-          {"at", status.last_failure_at ? Json(to_rfc3339(*status.last_failure_at)) : Json(nullptr)}};
-    return json;
-  }
-
-  void add_token(Json& json, const core::Token& token) const {
-    const auto left = token.left(clock_.boot_now());
-    json["fingerprint"] = token.fingerprint;
-    json["expires_in"] = std::chrono::round<seconds>(left).count();
-    json["expires_at"] = to_rfc3339(clock_.wall_now() + std::chrono::round<std::chrono::milliseconds>(left));
-    json["scopes"] = token.scopes;
-    json["credential_version"] = token.credential_version;
   }
 
   Broker& broker_;

@@ -4,6 +4,7 @@
 #include "ipc/wire/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -47,8 +48,16 @@ void TokenKeeper::reconfigure(core::RefreshSettings settings, bool worth_a_try) 
 void TokenKeeper::retire(wire::Problem why) {
   retired_ = std::move(why);
   timer_.close();
+  abandon_.emit(asio::cancellation_type::terminal);
   for (auto* waiting : waiting_) waiting->cancel();
+  wake_followers();
 }
+
+void TokenKeeper::wake_followers() {
+  for (auto* follower : followers_) follower->wake();
+}
+
+void TokenKeeper::change(core::Change change) { apply(machine_.on_change(around_.clock.boot_now(), change)); }
 
 asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min_ttl, milliseconds wait) {
   const auto self = shared_from_this();
@@ -117,12 +126,14 @@ TokenKeeper::Status TokenKeeper::status() const {
   Status status{};
   status.token = machine_.token(now);
   status.ever_had_token = machine_.ever_had_token();
+  status.on_demand = machine_.settings().on_demand;
   status.exchanging = machine_.exchanging();
   status.asleep = machine_.asleep();
   if (const auto next = machine_.next_attempt())
     status.next_attempt_in = std::max(*next - now, nanoseconds(0));
   status.reason = machine_.reason();
-  status.last_failure = machine_.last_failure();
+  status.last_failure = last_failure_;
+  status.failing = machine_.last_failure().has_value();
   status.last_failure_at = last_failure_at_;
   status.exchanges_ok = ok_;
   status.exchanges_failed = failed_;
@@ -137,17 +148,43 @@ void TokenKeeper::apply(core::Actions actions) {
   } else {
     timer_.disarm();
   }
-  if (actions.exchange) asio::co_spawn(around_.executor, exchange_once(shared_from_this()), asio::detached);
+  if (actions.abandon) {
+    around_.log.info("{}: the exchange under way is given up for a new one, since the network changed",
+                     profile_);
+    abandon_.emit(asio::cancellation_type::terminal);
+  }
+  if (actions.exchange) begin_exchange();
+  if (actions.publish) wake_followers();
+  around_.stirred();
 }
 
-asio::awaitable<void> TokenKeeper::exchange_once(std::shared_ptr<TokenKeeper> self) {
-  // co_spawn runs us at once. An exchange that failed without a pause would settle inside of apply(), under
-  // the feet of whoever is about to wait for it.
-  co_await asio::post(self->around_.executor, asio::use_awaitable);
-  self->began_ = self->around_.clock.boot_now();
-  wire::ExchangeRequest request{self->profile_, wire::Slot::current};
-  const wire::ExchangeAnswer answer = co_await self->around_.exchange(std::move(request));
-  self->settle(answer);
+// The one that was given up must have ended first: there are never two at once.
+void TokenKeeper::begin_exchange() {
+  if (in_flight_) {
+    begin_anew_ = true;
+    return;
+  }
+  in_flight_ = true;
+  // co_spawn runs a coroutine at once. An exchange that failed without a pause would settle inside of
+  // apply(), under the feet of whoever is about to wait for it.
+  asio::post(around_.executor, [self = shared_from_this()] {
+    self->began_ = self->around_.clock.boot_now();
+    wire::ExchangeRequest request{self->profile_, wire::Slot::current};
+    auto ended = [self](std::exception_ptr error, wire::ExchangeAnswer answer) {
+      self->exchange_ended(error, answer);
+    };
+    asio::co_spawn(self->around_.executor, self->around_.exchange(std::move(request)),
+                   asio::bind_cancellation_slot(self->abandon_.slot(), std::move(ended)));
+  });
+}
+
+void TokenKeeper::exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer) {
+  in_flight_ = false;
+  if (std::exchange(begin_anew_, false)) return begin_exchange();
+  if (retired_) return;
+  if (!error) return settle(answer);
+  settle(wire::ExchangeFailure{ErrorCode::bad_answer, 0,
+                               "fobd could not run the exchange; please report this", std::nullopt});
 }
 
 asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) {
@@ -187,6 +224,7 @@ core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
 
 core::Actions TokenKeeper::take(const wire::ExchangeFailure& failure) {
   ++failed_;
+  last_failure_ = core::Failure{failure.code, failure.detail, failure.retry_after};
   last_failure_at_ = around_.clock.wall_now();
   const BootTime now = around_.clock.boot_now();
   const auto actions =
@@ -205,11 +243,16 @@ core::Actions TokenKeeper::take(const wire::ExchangeFailure& failure) {
   return actions;
 }
 
-TokenOutcome TokenKeeper::outcome() {
+TokenOutcome TokenKeeper::available() const {
   const core::TokenPtr token = machine_.token(around_.clock.boot_now());
   if (!token || retired_) return problem();
-  ++served_;
   return token;
+}
+
+TokenOutcome TokenKeeper::outcome() {
+  TokenOutcome outcome = available();
+  if (outcome) ++served_;
+  return outcome;
 }
 
 wire::Problem TokenKeeper::problem() const {
@@ -230,6 +273,32 @@ asio::awaitable<void> TokenKeeper::await_settlement(BootTime until) {
   const auto place = waiting_.insert(waiting_.end(), &timer);
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   waiting_.erase(place);
+}
+
+Following::Following(std::shared_ptr<TokenKeeper> keeper)
+    : keeper_(std::move(keeper)), timer_(keeper_->around_.executor) {
+  place_ = keeper_->followers_.insert(keeper_->followers_.end(), this);
+  if (keeper_->followers_.size() == 1)
+    keeper_->apply(keeper_->machine_.on_followed(keeper_->around_.clock.boot_now(), true));
+}
+
+Following::~Following() {
+  keeper_->followers_.erase(place_);
+  if (keeper_->followers_.empty())
+    keeper_->apply(keeper_->machine_.on_followed(keeper_->around_.clock.boot_now(), false));
+}
+
+asio::awaitable<bool> Following::change(seconds at_most) {
+  if (!changed_) {
+    timer_.expires_after(at_most);
+    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_return std::exchange(changed_, false);
+}
+
+void Following::wake() {
+  changed_ = true;
+  timer_.cancel();
 }
 
 std::string_view state_word(const TokenKeeper::Status& status) {

@@ -10,11 +10,13 @@
 #include "ipc/wire/app_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <spdlog/logger.h>
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -30,7 +32,11 @@ struct Surroundings {
   Random& random;
   spdlog::logger& log;
   Exchange exchange;
+  /// Called when a keeper may have begun or ceased to mind the network; see TokenKeeper::minds_network().
+  std::function<void()> stirred = [] {};
 };
+
+class Following;
 
 /// A token, or why there is none, as an app is to be told.
 using TokenOutcome = boost::system::result<core::TokenPtr, wire::Problem>;
@@ -56,17 +62,29 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   boost::asio::awaitable<TokenOutcome> refresh();
   /// The store holds another credential: the outcome of the first exchange with it.
   boost::asio::awaitable<TokenOutcome> credential_changed();
+  /// The device's surroundings changed; see core::Refresh::on_change().
+  void change(core::Change change);
+
+  /// Lets everyone who follows look again, at available() and at whether they still may.
+  void wake_followers();
+  /// What apps can have now: a token, or why there is none.
+  TokenOutcome available() const;
+  bool retired() const { return retired_.has_value(); }
+  /// Whether a network that comes up would make a difference.
+  bool minds_network() const { return !retired_ && machine_.minds_network(); }
 
   /// For showing. Times are as of the call.
   struct Status {
     core::TokenPtr token;  ///< alive, or nothing
     bool ever_had_token;
+    bool on_demand;
     bool exchanging;
     bool asleep;
     std::optional<std::chrono::nanoseconds> next_attempt_in;
     core::Reason reason;
-    std::optional<core::Failure> last_failure;
+    std::optional<core::Failure> last_failure;  ///< the last there was, be it long over; see failing
     std::optional<WallTime> last_failure_at;
+    bool failing;  ///< the last exchange failed
     std::uint64_t exchanges_ok;
     std::uint64_t exchanges_failed;
     std::uint64_t served;
@@ -75,7 +93,11 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   const std::string& profile() const { return profile_; }
 
  private:
+  friend class Following;
+
   void apply(core::Actions actions);
+  void begin_exchange();
+  void exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer);
   void settle(const wire::ExchangeAnswer& answer);
   core::Actions take(const wire::ExchangeSuccess& success);
   core::Actions take(const wire::ExchangeFailure& failure);
@@ -84,7 +106,6 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   boost::asio::awaitable<void> await_settlement(BootTime until);
   boost::asio::awaitable<TokenOutcome> await_exchanges(std::uint64_t count);
 
-  static boost::asio::awaitable<void> exchange_once(std::shared_ptr<TokenKeeper> self);
   static boost::asio::awaitable<void> keep_time(std::shared_ptr<TokenKeeper> self);
 
   std::string profile_;
@@ -92,11 +113,37 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   core::Refresh machine_;
   transport::BootTimer timer_;
   std::optional<wire::Problem> retired_;
-  BootTime began_;             ///< when the exchange under way was begun, as this process saw it
+  BootTime began_;  ///< when the exchange under way was begun, as this process saw it
+  boost::asio::cancellation_signal abandon_;
+  bool in_flight_ = false;   ///< an exchange is running, perhaps one that was given up and has not ended yet
+  bool begin_anew_ = false;  ///< when the one that was given up has ended
   std::uint64_t settled_ = 0;  ///< exchanges that have ended
   std::list<boost::asio::steady_timer*> waiting_;
+  std::list<Following*> followers_;
+  std::optional<core::Failure> last_failure_;
   std::optional<WallTime> last_failure_at_;
   std::uint64_t ok_ = 0, failed_ = 0, served_ = 0;
+};
+
+/// Someone's interest in what a profile has to give, for as long as it lives. One thread, the keeper's.
+class Following {
+ public:
+  explicit Following(std::shared_ptr<TokenKeeper> keeper);
+  ~Following();
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+  /// Returns true once available() has, or may have, changed since the last call, and false after `at_most`
+  /// in which it did not. The first call returns at once. One caller at a time.
+  boost::asio::awaitable<bool> change(std::chrono::seconds at_most);
+  /// Lets change() return.
+  void wake();
+
+ private:
+  std::shared_ptr<TokenKeeper> keeper_;
+  std::list<Following*>::iterator place_;
+  boost::asio::steady_timer timer_;
+  bool changed_ = true;
 };
 
 /// "valid", "expired", "none" (there never was a token) or "idle": one word for each profile's state,

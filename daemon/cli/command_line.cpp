@@ -5,6 +5,7 @@
 #include "daemon/cli/daemon_commands.hpp"
 #include "daemon/cli/speech.hpp"
 #include "daemon/cli/token_commands.hpp"
+#include "daemon/cli/watch_command.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <CLI/App.hpp>
@@ -156,6 +157,12 @@ void Commands::add_token() {
 }
 
 void Commands::add_daemon() {
+  CLI::App* watch = add(app_, "watch", "Show each new token, and why there is none, as it happens",
+                        [this](const Context& context) {
+                          return cli::watch({if_given(profile_), json_}, context);
+                        });
+  watch->add_option("PROFILE", profile_, "Left out: the only one granted, or the default")->type_name("");
+  watch->add_flag("--json", json_, "One JSON object a line; never a token");
   CLI::App* refresh =
       add(app_, "refresh", "Have fobd get a new token now, and wait for it",
           [this](const Context& context) { return cli::refresh(if_given(profile_), context); });

@@ -99,6 +99,7 @@ class Refresh {
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
   Availability availability(BootTime now) const;
   bool ever_had_token() const { return token_ != nullptr; }
+  const RefreshSettings& settings() const { return settings_; }
   bool exchanging() const { return exchanging_; }
   bool asleep() const { return !exchanging_ && !next_attempt_; }
   /// Whether a change of the network could help: an exchange is under way, or waits to be tried again.

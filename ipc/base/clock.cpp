@@ -7,11 +7,19 @@
 
 namespace fob {
 
-BootTime SystemClock::boot_now() const {
+namespace {
+
+std::chrono::nanoseconds read_clock(clockid_t clock) {
   timespec t{};
-  ::clock_gettime(CLOCK_BOOTTIME, &t);
-  return BootTime(std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec));
+  ::clock_gettime(clock, &t);
+  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
 }
+
+}  // namespace
+
+BootTime SystemClock::boot_now() const { return BootTime(read_clock(CLOCK_BOOTTIME)); }
+
+std::chrono::nanoseconds SystemClock::awake_time() const { return read_clock(CLOCK_MONOTONIC); }
 
 WallTime SystemClock::wall_now() const {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());

@@ -1,5 +1,5 @@
 // Time. Deadlines live on CLOCK_BOOTTIME, which counts suspend and cannot be set (clock_gettime(2)); wall
-// time is only for showing. Both come through the Clock seam, so that tests turn the hands themselves.
+// time is only for showing. They come through the Clock seam, so that tests turn the hands themselves.
 #pragma once
 
 #include <chrono>
@@ -24,6 +24,8 @@ class Clock {
   virtual ~Clock() = default;
   virtual BootTime boot_now() const = 0;
   virtual WallTime wall_now() const = 0;
+  /// How long the device has been awake (CLOCK_MONOTONIC): stands still in suspend.
+  virtual std::chrono::nanoseconds awake_time() const = 0;
 };
 
 /// The kernel's clocks. Any thread.
@@ -31,6 +33,7 @@ class SystemClock final : public Clock {
  public:
   BootTime boot_now() const override;
   WallTime wall_now() const override;
+  std::chrono::nanoseconds awake_time() const override;
 };
 
 /// "2026-01-31T12:00:00Z" (RFC 3339, UTC, whole seconds); years outside 0–9999 are clamped.

@@ -53,6 +53,20 @@ Result<TokenReply> AppClient::rejected(const std::optional<std::string>& profile
                                    wire::k_exchange_deadline + k_slack));
 }
 
+Result<void> AppClient::follow(const std::optional<std::string>& profile,
+                               const std::function<bool(const wire::Event& event)>& taken) const {
+  boost::urls::url target("/v1/events");
+  if (profile) target.params().append({"profile", *profile});
+  wire::EventReader reader;
+  return client_.follow({Verb::get, std::string(target.buffer()), "", "text/event-stream"},
+                        3 * wire::k_heartbeat_interval, [&](std::string_view part) -> Result<bool> {
+                          if (auto read = reader.take(part); !read) return read.error();
+                          while (const auto event = reader.next())
+                            if (!taken(*event)) return false;
+                          return true;
+                        });
+}
+
 Result<std::string> AppClient::profiles() const {
   auto answer = client_.demand({Verb::get, "/v1/profiles", ""}, k_slack);
   if (!answer) return answer.error();

@@ -3,8 +3,10 @@
 
 #include "ipc/client/client.hpp"
 #include "ipc/wire/app_messages.hpp"
+#include "ipc/wire/event_stream.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -26,6 +28,10 @@ class AppClient {
   /// Reports that the token with this fingerprint was answered with a 401; returns the new one.
   Result<TokenReply> rejected(const std::optional<std::string>& profile,
                               const std::string& fingerprint) const;
+  /// Hands over each event of GET /v1/events, the current state first, until `taken` says false. Fails with
+  /// daemon_not_running where fobd ends; the caller may come again.
+  Result<void> follow(const std::optional<std::string>& profile,
+                      const std::function<bool(const wire::Event& event)>& taken) const;
   /// The document of GET /v1/profiles: what this process may have.
   Result<std::string> profiles() const;
 

@@ -135,6 +135,19 @@ Result<HttpAnswer> read_answer(int fd, const std::filesystem::path& socket, cons
   }
 }
 
+// Any answer but 200, as code and detail.
+Error as_error(const HttpAnswer& answer) {
+  wire::Problem problem = wire::decode_problem(answer.status, answer.body);
+  if (problem.detail.empty()) problem.detail = traits(problem.code).title;
+  if (answer.retry_after)
+    problem.detail += " (worth another try in " + std::to_string(answer.retry_after->count()) + " s)";
+  return fail(problem.code, std::move(problem.detail));
+}
+
+Error stream_ended(const std::filesystem::path& socket, std::string_view how) {
+  return fail(ErrorCode::daemon_not_running, "fobd at " + socket.string() + " " + std::string(how));
+}
+
 }  // namespace
 
 Client::Client(std::filesystem::path socket, const Clock& clock, std::string when_refused)
@@ -151,11 +164,34 @@ Result<HttpAnswer> Client::request(const HttpRequest& request, milliseconds with
 Result<HttpAnswer> Client::demand(const HttpRequest& request, milliseconds within) const {
   auto answer = this->request(request, within);
   if (!answer || answer->status == 200) return answer;
-  wire::Problem problem = wire::decode_problem(answer->status, answer->body);
-  if (problem.detail.empty()) problem.detail = traits(problem.code).title;
-  if (answer->retry_after)
-    problem.detail += " (worth another try in " + std::to_string(answer->retry_after->count()) + " s)";
-  return fail(problem.code, std::move(problem.detail));
+  return as_error(*answer);
+}
+
+Result<void> Client::follow(const HttpRequest& request, milliseconds silence,
+                            const std::function<Result<bool>(std::string_view)>& taken) const {
+  const Deadline opening(clock_, silence);
+  const auto connection = open_connection(socket_, when_refused_, opening);
+  if (!connection) return connection.error();
+  if (!send_all(connection->get(), encode(request), opening)) return opening.passed(socket_);
+
+  auto reader = HttpAnswerReader::of_stream();
+  std::array<char, k_chunk> chunk{};
+  while (true) {
+    if (!wait_for(connection->get(), POLLIN, Deadline(clock_, silence)))
+      return stream_ended(socket_, "has fallen silent");
+    const ssize_t n = ::recv(connection->get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n <= 0) return stream_ended(socket_, "has ended the stream");
+    const auto complete = reader.take({chunk.data(), static_cast<std::size_t>(n)});
+    if (!complete) return complete.error();
+    if (reader.status() == 200) {
+      const auto more = taken(reader.take_body());
+      if (!more) return more.error();
+      if (!*more) return {};
+    } else if (*complete) {
+      return as_error(reader.answer());
+    }
+  }
 }
 
 }  // namespace fob::client

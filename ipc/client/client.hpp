@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,12 @@ class Client {
 
   /// The same, where anything but 200 is a failure: its problem document, as code and detail.
   Result<HttpAnswer> demand(const HttpRequest& request, std::chrono::milliseconds within) const;
+
+  /// An answer that goes on: hands each part of its body to `taken` as it comes, until that says false or the
+  /// answer ends. Fails as demand() does, and with daemon_not_running where fobd ends it, or is silent for
+  /// longer than `silence`.
+  Result<void> follow(const HttpRequest& request, std::chrono::milliseconds silence,
+                      const std::function<Result<bool>(std::string_view part)>& taken) const;
 
  private:
   std::filesystem::path socket_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace fob::client {
 namespace {
@@ -38,6 +39,12 @@ HttpAnswerReader::HttpAnswerReader(std::size_t most_body) : parser_(std::make_un
   parser_->http.header_limit(wire::k_max_head);
 }
 
+HttpAnswerReader HttpAnswerReader::of_stream() {
+  HttpAnswerReader reader(0);
+  reader.parser_->http.body_limit(boost::none);
+  return reader;
+}
+
 HttpAnswerReader::HttpAnswerReader(HttpAnswerReader&&) noexcept = default;
 HttpAnswerReader& HttpAnswerReader::operator=(HttpAnswerReader&&) noexcept = default;
 HttpAnswerReader::~HttpAnswerReader() = default;
@@ -67,6 +74,13 @@ Result<void> HttpAnswerReader::end() {
     return fail(ErrorCode::internal, "fobd closed the connection before it had answered; its log says why");
   return {};
 }
+
+std::optional<int> HttpAnswerReader::status() const {
+  if (!parser_->http.is_header_done()) return std::nullopt;
+  return static_cast<int>(parser_->http.get().result_int());
+}
+
+std::string HttpAnswerReader::take_body() { return std::exchange(parser_->http.get().body(), {}); }
 
 HttpAnswer HttpAnswerReader::answer() {
   auto message = parser_->http.release();

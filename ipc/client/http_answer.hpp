@@ -30,11 +30,18 @@ class HttpAnswerReader {
   HttpAnswerReader& operator=(HttpAnswerReader&&) noexcept;
   ~HttpAnswerReader();
 
+  /// For an answer that does not end by itself: no bound on its whole, and take_body() hands out its parts.
+  static HttpAnswerReader of_stream();
+
   /// Takes the next bytes; true once the answer is complete, and what follows it is ignored. Fails with
   /// ErrorCode::internal on bytes that are no HTTP/1.1 answer, or too many of them.
   Result<bool> take(std::string_view bytes);
   /// No more bytes will come. Fails with ErrorCode::internal where that cuts the answer short.
   Result<void> end();
+  /// The status, once the head is there.
+  std::optional<int> status() const;
+  /// What has come of the body since the last call.
+  std::string take_body();
   /// The answer, once take() said true or end() succeeded; to be called once.
   HttpAnswer answer();
 

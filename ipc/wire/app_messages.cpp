@@ -4,6 +4,7 @@
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
+#include "ipc/wire/problem_json.hpp"
 
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
@@ -157,11 +158,12 @@ Result<RejectedReport> decode_rejected_report(std::string_view body) {
   return report;
 }
 
-std::string encode(const Problem& problem) {
+Json to_json(const Problem& problem) {
   const auto& row = traits(problem.code);
-  return dump(
-      {{"type", row.urn}, {"title", row.title}, {"status", row.http_status}, {"detail", problem.detail}});
+  return {{"type", row.urn}, {"title", row.title}, {"status", row.http_status}, {"detail", problem.detail}};
 }
+
+std::string encode(const Problem& problem) { return dump(to_json(problem)); }
 
 Problem decode_problem(int status, std::string_view body) {
   const auto object = parse_object(body, k_max_answer, ErrorCode::internal);

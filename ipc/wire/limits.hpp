@@ -26,6 +26,10 @@ inline constexpr std::size_t k_max_profile_name = 64;
 inline constexpr std::size_t k_max_scopes = 64;
 inline constexpr std::size_t k_max_scope_length = 256;
 
+// Between two events: often enough that a reader which has gone away is noticed, seldom enough to be no
+// burden.
+inline constexpr std::chrono::seconds k_heartbeat_interval{20};
+
 // How long an app may ask to wait, and waits unless it says (design.md §4).
 inline constexpr std::chrono::seconds k_max_wait{60};
 inline constexpr std::chrono::seconds k_default_wait{5};

@@ -26,6 +26,16 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// One more of something, while it lives.
+struct Count {
+  explicit Count(int& c) : count(c) { ++count; }
+  Count(const Count&) = delete;
+  Count& operator=(const Count&) = delete;
+  ~Count() { --count; }
+  int& count;
+};
 
 // Runs coroutines against a broker whose exchanges the test decides one by one.
 class BrokerTest : public ::testing::Test {
@@ -49,7 +59,9 @@ class BrokerTest : public ::testing::Test {
   // Takes a moment of the loop, as a real one would, so that requests can pile up on it.
   asio::awaitable<wire::ExchangeAnswer> exchange(wire::ExchangeRequest) {
     ++exchanges_;
-    asio::steady_timer moment(io_, 5ms);
+    const auto here = std::make_shared<Count>(at_once_);
+    most_at_once_ = std::max(most_at_once_, at_once_);
+    asio::steady_timer moment(io_, hang_ ? std::chrono::milliseconds(1h) : 5ms);
     if (pause_) co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return next_answer();
   }
@@ -76,14 +88,18 @@ class BrokerTest : public ::testing::Test {
     return std::move(*outcome);
   }
 
+  static transport::Peer ourselves() { return {::geteuid(), ::getegid(), ::getpid(), {}}; }
+
   Response ask(Handler handler, std::string method, std::string target, std::string body = "",
-               std::string accept = "") {
-    Request request{std::move(method),
-                    std::move(target),
-                    std::move(accept),
-                    std::move(body),
-                    {::geteuid(), ::getegid(), ::getpid(), {}}};
+               std::string accept = "", transport::Peer peer = ourselves()) {
+    Request request{std::move(method), std::move(target), std::move(accept), std::move(body),
+                    std::move(peer)};
     return run(handler(std::move(request)));
+  }
+
+  // Lets the loop run until `done`, or until nothing happens any more for a while.
+  void run_until(const std::function<bool()>& done) {
+    while (!done() && io_.run_one_for(1s) > 0) continue;
   }
 
   test::TempDirectory directory_;
@@ -93,6 +109,8 @@ class BrokerTest : public ::testing::Test {
   spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_st>(logged_)};
   asio::io_context io_{1};
   int exchanges_ = 0;
+  int at_once_ = 0, most_at_once_ = 0;
+  bool hang_ = false;
   std::chrono::milliseconds lifetime_ = 100s;
   std::chrono::nanoseconds started_offset_{};
   bool pause_ = true;
@@ -204,14 +222,177 @@ TEST_F(BrokerTest, WithoutANamedProfileTheOnlyOneOrTheDefaultIsMeant) {
   EXPECT_EQ((*broker->keeper_for(self, std::nullopt))->profile(), "q");
 }
 
-TEST_F(BrokerTest, HealthIsBadWhileAProfileHasNoTokenAndNamesNone) {
+TEST_F(BrokerTest, HealthIsBadWhileAProfileHasNoTokenAndSaysMoreToWhoIsGrantedIt) {
   const auto broker = make_broker();
   const auto handler = app_interface(*broker, clock_);
-  const auto before = ask(handler, "GET", "/healthz");
-  EXPECT_EQ(before.status, 503);
-  EXPECT_EQ(before.body.find("\"p\""), std::string::npos);
+  const transport::Peer stranger{::geteuid() + 1, ::getegid() + 1, 1, {}};
+  const auto unwell = ask(handler, "GET", "/healthz", "", "", stranger);
+  EXPECT_EQ(unwell.status, 503);
+  EXPECT_THAT(unwell.body, HasSubstr(R"("profiles":[])"));
+  EXPECT_THAT(ask(handler, "GET", "/healthz").body, HasSubstr(R"("profiles":[{"name":"p","state":"none")"));
   ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
-  EXPECT_EQ(ask(handler, "GET", "/healthz").status, 200);
+  const auto well = ask(handler, "GET", "/healthz");
+  EXPECT_EQ(well.status, 200);
+  EXPECT_THAT(well.body, HasSubstr(R"("next_attempt_why":"refresh","failing":false,"last_error":null)"));
+  EXPECT_EQ(ask(handler, "GET", "/healthz", "", "", stranger).body, R"({"status":"ok","profiles":[]})");
+}
+
+TEST_F(BrokerTest, TheLastErrorIsRememberedWhenItIsOver) {
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  failure_ = wire::ExchangeFailure{ErrorCode::unreachable, 0, "no way there", std::nullopt};
+  EXPECT_FALSE(run(keeper->refresh()));
+  EXPECT_TRUE(keeper->status().failing);
+  failure_.reset();
+  EXPECT_TRUE(run(keeper->refresh()));
+  EXPECT_FALSE(keeper->status().failing);
+  ASSERT_TRUE(keeper->status().last_failure);
+  EXPECT_EQ(keeper->status().last_failure->detail, "no way there");
+}
+
+TEST_F(BrokerTest, ANetworkThatComesUpEndsAWait) {
+  const auto broker = make_broker();
+  failure_ = wire::ExchangeFailure{ErrorCode::unreachable, 0, "no way there", std::nullopt};
+  const auto keeper = *broker->keeper("p");
+  EXPECT_FALSE(run(keeper->refresh()));
+  EXPECT_TRUE(broker->minds_network());
+  failure_.reset();
+  clock_.advance(2s);
+  broker->change(core::Change::network_up);
+  run_until([&] { return keeper->status().token != nullptr; });
+  EXPECT_EQ(keeper->status().token->access_token, "token-2");
+  EXPECT_FALSE(broker->minds_network());
+}
+
+TEST_F(BrokerTest, AnExchangeThatHangsOnAnOldNetworkIsEndedBeforeTheNextBegins) {
+  hang_ = true;
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  run_until([&] { return exchanges_ == 1; });
+  clock_.advance(5s);
+  hang_ = false;
+  broker->change(core::Change::network_up);
+  run_until([&] { return keeper->status().token != nullptr; });
+  EXPECT_EQ(exchanges_, 2);
+  EXPECT_EQ(most_at_once_, 1);
+  EXPECT_EQ(keeper->status().exchanges_failed, 0U) << "one that was given up is no failure";
+}
+
+TEST_F(BrokerTest, AProfileThatIsTakenAwayEndsItsExchange) {
+  hang_ = true;
+  const auto broker = make_broker();
+  run_until([&] { return exchanges_ == 1; });
+  ASSERT_TRUE(replace_file(config_file(), "[profile.q]\nrefresh = \"on-demand\"\n", 0600, ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  run_until([&] { return at_once_ == 0; });
+  EXPECT_EQ(at_once_, 0);
+}
+
+// Takes events down, and goes away or is too slow when the test says so.
+class Reader final : public EventSink {
+ public:
+  asio::awaitable<bool> send(std::string text) override {
+    taken += text;
+    co_return !gone;
+  }
+  void when_gone(std::function<void()> told) override { told_ = std::move(told); }
+  void go() {
+    gone = true;
+    if (told_) told_();
+  }
+
+  std::string taken;
+  bool gone = false;
+
+ private:
+  std::function<void()> told_;
+};
+
+class EventsTest : public BrokerTest {
+ protected:
+  // Begins to follow; the stream runs until it ends by itself or the reader goes.
+  std::shared_ptr<Reader> follow(const Broker& broker, const std::string& target = "/v1/events?profile=p") {
+    const auto response = ask(app_interface(const_cast<Broker&>(broker), clock_), "GET", target);
+    EXPECT_EQ(response.status, 200);
+    auto reader = std::make_shared<Reader>();
+    ++streams_;
+    asio::co_spawn(io_, response.events(reader), [this](std::exception_ptr) { --streams_; });
+    run_until([&] { return !reader->taken.empty(); });
+    return reader;
+  }
+
+  int streams_ = 0;
+};
+
+TEST_F(EventsTest, TellTheStateAtOnceAndEachChange) {
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  const auto reader = follow(*broker);
+  EXPECT_THAT(reader->taken, StartsWith("event: unavailable\ndata: {"));
+  run_until([&] { return reader->taken.find("token-1") != std::string::npos; });
+  EXPECT_THAT(reader->taken, HasSubstr("event: token\ndata: {\"access_token\":\"token-1\""));
+  ASSERT_TRUE(run(keeper->refresh()));
+  run_until([&] { return reader->taken.find("token-2") != std::string::npos; });
+  reader->go();
+  run_until([&] { return streams_ == 0; });
+  EXPECT_EQ(streams_, 0) << "a stream whose reader went away is over";
+}
+
+TEST_F(EventsTest, TellWhenThereIsNoTokenAnyMore) {
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  ASSERT_TRUE(run(keeper->refresh()));
+  const auto reader = follow(*broker);
+  failure_ = wire::ExchangeFailure{ErrorCode::unreachable, 0, "no way there", std::nullopt};
+  EXPECT_FALSE(run(keeper->refresh()));
+  EXPECT_EQ(reader->taken.find("unavailable"), std::string::npos) << "the token at hand is alive";
+  clock_.advance(101s);
+  broker->change(core::Change::resumed);
+  run_until([&] { return reader->taken.find("unavailable") != std::string::npos; });
+  EXPECT_THAT(reader->taken, HasSubstr("no way there"));
+  reader->go();
+}
+
+TEST_F(EventsTest, KeepAProfileOnDemandFreshForAsLongAsSomeoneFollows) {
+  const auto broker = make_broker("[profile.p]\nrefresh = \"on-demand\"\n");
+  const auto keeper = *broker->keeper("p");
+  EXPECT_TRUE(keeper->status().asleep);
+  const auto reader = follow(*broker);
+  run_until([&] { return keeper->status().token != nullptr; });
+  EXPECT_TRUE(keeper->status().next_attempt_in);
+  reader->go();
+  run_until([&] { return streams_ == 0; });
+  EXPECT_EQ(exchanges_, 1);
+}
+
+TEST_F(EventsTest, EndWithTheGrant) {
+  const auto broker = make_broker();
+  ASSERT_TRUE(run((*broker->keeper("p"))->refresh()));
+  const auto reader = follow(*broker);
+  const std::string granted_to_nobody =
+      std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nunit = \"x.service\"\n";
+  ASSERT_TRUE(replace_file(config_file(), granted_to_nobody, 0600, ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  run_until([&] { return streams_ == 0; });
+  EXPECT_TRUE(reader->taken.ends_with("event: revoked\ndata: {\"profile\":\"p\"}\n\n")) << reader->taken;
+}
+
+TEST_F(EventsTest, EndWithTheProfile) {
+  const auto broker = make_broker();
+  ASSERT_TRUE(run((*broker->keeper("p"))->refresh()));
+  const auto reader = follow(*broker);
+  ASSERT_TRUE(replace_file(config_file(), "[profile.q]\n", 0600, ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  run_until([&] { return streams_ == 0; });
+  EXPECT_THAT(reader->taken, HasSubstr("event: revoked"));
+}
+
+TEST_F(EventsTest, AreForThoseThatAreGrantedTheProfile) {
+  const auto broker = make_broker();
+  const auto handler = app_interface(*broker, clock_);
+  const transport::Peer stranger{::geteuid() + 1, ::getegid() + 1, 1, {}};
+  EXPECT_EQ(ask(handler, "GET", "/v1/events?profile=p", "", "", stranger).status, 403);
+  EXPECT_EQ(ask(handler, "GET", "/v1/events?profil=p").status, 400);
 }
 
 TEST_F(BrokerTest, ABadFileOnReloadKeepsTheOldOneInForce) {

@@ -23,8 +23,24 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+// Sends a great deal, until the reader does not take it any more.
+boost::asio::awaitable<void> pour(EventSinkPtr sink) {
+  bool taken = true;
+  while (taken) {
+    std::string text(100'000, 'x');
+    taken = co_await sink->send(std::move(text));
+  }
+}
+
+boost::asio::awaitable<void> say_hello(EventSinkPtr sink) {
+  std::string text = "hello\n";
+  co_await sink->send(std::move(text));
+}
+
 boost::asio::awaitable<Response> echo(Request request) {
   Response response;
+  if (request.target == "/pour") response.events = pour;
+  if (request.target == "/hello") response.events = say_hello;
   response.body = request.method + " " + request.target + " " + request.body;
   co_return response;
 }
@@ -116,6 +132,43 @@ TEST_F(HttpServerTest, AnswersHeadWithoutABody) {
   const std::string answer = receive(fd);
   EXPECT_THAT(answer, HasSubstr("Content-Length: 8\r\n"));
   EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+}
+
+TEST_F(HttpServerTest, StreamsEventsUntilTheyEnd) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /hello HTTP/1.1\r\nHost: fob\r\n\r\n");
+  const std::string answer = receive(fd);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nhello\n")) << answer;
+  EXPECT_TRUE(closed(fd));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, DropsAReaderOfEventsThatIsTooSlowAndServesTheOthers) {
+  ServerLimits limits = k_roomy;
+  limits.write_deadline = std::chrono::seconds(1);
+  serve(limits);
+  const auto slow = connect(), other = connect();
+  send(slow, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  send(other, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(other), HasSubstr("GET /x"));
+  EXPECT_EQ(server_->connections(), 2U);
+  for (int turns = 0; turns < 3000 && server_->connections() > 1; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 1U);
+}
+
+TEST_F(HttpServerTest, AReaderOfEventsThatGoesAwayIsNoticedAtOnce) {
+  serve(k_roomy);
+  auto fd = connect();
+  send(fd, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  receive(fd);
+  fd.reset();
+  for (int turns = 0; turns < 2000 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
 }
 
 TEST_F(HttpServerTest, ClosesAfterARequestThatWantsIt) {

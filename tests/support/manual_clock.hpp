@@ -12,11 +12,17 @@ class ManualClock final : public Clock {
  public:
   BootTime boot_now() const override { return boot_; }
   WallTime wall_now() const override { return wall_; }
+  std::chrono::nanoseconds awake_time() const override { return awake_; }
 
   void set_boot(BootTime now) { boot_ = now; }
   void set_wall(WallTime now) { wall_ = now; }
-  /// Both hands, as when time simply passes.
+  /// All hands, as when time simply passes.
   void advance(std::chrono::milliseconds by) {
+    awake_ += by;
+    sleep(by);
+  }
+  /// As when the device is suspended.
+  void sleep(std::chrono::milliseconds by) {
     boot_ += by;
     wall_ += by;
   }
@@ -24,6 +30,7 @@ class ManualClock final : public Clock {
  private:
   // Ten years after boot: a real timer that is armed by these hands does not fire during a test.
   BootTime boot_{std::chrono::hours(24 * 3650)};
+  std::chrono::nanoseconds awake_ = std::chrono::hours(24 * 365);
   WallTime wall_ = std::chrono::sys_days{std::chrono::year{2026} / 1 / 31};
 };
 

@@ -111,12 +111,17 @@ class World {
     const BootTime patience = now_ + std::chrono::seconds(below(60));
     const auto answer = machine_.on_demand(now_, min_ttl, patience);
     obey(answer.actions);
-    if (answer.verdict == Verdict::serve) EXPECT_TRUE(machine_.token(now_)) << "served: nothing";
+    if (answer.verdict == Verdict::serve) {
+      EXPECT_TRUE(machine_.token(now_)) << "served: nothing";
+    }
     // Every wait ends: with the exchange, or with an attempt in time.
-    if (answer.verdict == Verdict::wait) EXPECT_TRUE(flight_ || (timer_ && *timer_ <= patience));
-    if (answer.verdict == Verdict::fail)
+    if (answer.verdict == Verdict::wait) {
+      EXPECT_TRUE(flight_ || (timer_ && *timer_ <= patience));
+    }
+    if (answer.verdict == Verdict::fail) {
       EXPECT_TRUE(machine_.last_failure() || *machine_.next_attempt() > patience)
           << "a failure without a reason";
+    }
   }
 
   void reject() {
@@ -150,10 +155,14 @@ class World {
     obey(machine_.on_failure(now_, {kind, "chance", retry_after}, unit()));
     // The store says that the credential is gone, and it did change: the only failure that takes a token.
     const bool removed = kind == ErrorCode::no_credential && flight.version == version_;
-    if (!removed) EXPECT_EQ(machine_.token(now_), before) << "a failed refresh took a valid token";
+    if (!removed) {
+      EXPECT_EQ(machine_.token(now_), before) << "a failed refresh took a valid token";
+    }
     if (!flight_) {
       ASSERT_TRUE(timer_);
-      if (retry_after) EXPECT_GE(*timer_, std::min(now_ + *retry_after, deadline_if_followed()));
+      if (retry_after) {
+        EXPECT_GE(*timer_, std::min(now_ + *retry_after, deadline_if_followed()));
+      }
     }
   }
 
@@ -167,8 +176,9 @@ class World {
         Token{"t", std::to_string(draw_()), {}, flight.version, flight.began, flight.began + lifetime});
     obey(machine_.on_token(now_, token, unit()));
     const TokenPtr after = machine_.token(now_);
-    if (before && flight.version < version_)
+    if (before && flight.version < version_) {
       EXPECT_EQ(after, before) << "an older credential's token took the place of the one at hand";
+    }
   }
 
   BootTime deadline_if_followed() const {
@@ -184,10 +194,14 @@ class World {
     if (actions.exchange) begin();
     timer_ = actions.wake_at;
     EXPECT_TRUE(machine_.exchanging() == flight_.has_value());
-    if (timer_) EXPECT_GT(*timer_ + 1ns, now_) << "a timer in the past would spin";
+    if (timer_) {
+      EXPECT_GT(*timer_ + 1ns, now_) << "a timer in the past would spin";
+    }
 
     const Availability available = machine_.availability(now_);
-    if (available.token) EXPECT_TRUE(available.token->alive(now_)) << "a dead token was published";
+    if (available.token) {
+      EXPECT_TRUE(available.token->alive(now_)) << "a dead token was published";
+    }
     EXPECT_EQ(actions.publish, available != published_) << "published when, and only when, it changed";
     published_ = available;
   }

@@ -1,0 +1,12 @@
+// What fobd shows of a profile, to operators and to peers that are granted it: what it has and until when,
+// when it tries next and why, what last went wrong, and how often. One shape everywhere; never a token.
+#pragma once
+
+#include "daemon/broker/token_keeper.hpp"
+#include "ipc/wire/json.hpp"
+
+namespace fob::broker {
+
+wire::Json profile_state(const TokenKeeper& keeper, const Clock& clock);
+
+}  // namespace fob::broker

@@ -1,0 +1,47 @@
+#include "daemon/broker/surroundings_watch.hpp"
+
+namespace fob::broker {
+namespace {
+
+core::Change change_of(transport::TimeJump jump) {
+  return jump == transport::TimeJump::slept ? core::Change::resumed : core::Change::clock_set;
+}
+
+std::string_view in_words(core::Change change) {
+  switch (change) {
+    case core::Change::network_up:
+      return "the network came up";
+    case core::Change::clock_set:
+      return "the clock was set";
+    case core::Change::resumed:
+      return "the device was asleep and is awake again";
+  }
+  return "";
+}
+
+}  // namespace
+
+SurroundingsWatch::SurroundingsWatch(boost::asio::any_io_executor executor, const Clock& clock,
+                                     Broker& broker, spdlog::logger& log)
+    : broker_(broker),
+      log_(log),
+      clock_watch_(executor, clock, [this](transport::TimeJump jump) { tell(change_of(jump)); }),
+      network_watch_(executor, [this] { tell(core::Change::network_up); }) {
+  adjust();
+}
+
+void SurroundingsWatch::adjust() {
+  if (!broker_.minds_network()) return network_watch_.rest();
+  const auto listening = network_watch_.listen();
+  if (listening || std::exchange(deaf_, true)) return;
+  log_.warn(
+      "the kernel does not tell of networks ({}); after an outage the next attempt comes by its own time",
+      listening.error().detail);
+}
+
+void SurroundingsWatch::tell(core::Change change) {
+  log_.debug("{}", in_words(change));
+  broker_.change(change);
+}
+
+}  // namespace fob::broker
