@@ -1,6 +1,7 @@
 #include "daemon/broker/http_server.hpp"
 
 #include "ipc/transport/descriptor_reserve.hpp"
+#include "ipc/transport/timers.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -123,10 +124,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         handler_(std::move(handler)),
         log_(log) {}
 
-  void start() {
-    asio::co_spawn(io_, accept_loop(shared_from_this()), asio::detached);
-    asio::co_spawn(io_, sweep_loop(shared_from_this()), asio::detached);
-  }
+  void start() { asio::co_spawn(io_, accept_loop(shared_from_this()), asio::detached); }
 
   void stop() {
     boost::system::error_code ignored;
@@ -172,22 +170,29 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  // Closes what is past its deadline. One timer for all connections, armed for the earliest: none when none
+  // Closes what is past its deadline. One timer for all connections, armed for the earliest; none when none
   // is open.
-  static asio::awaitable<void> sweep_loop(std::shared_ptr<Impl> self) {
-    while (!self->stopped_) {
-      const auto now = Steady::now();
-      self->armed_ = Steady::time_point::max();
-      for (const auto& session : self->sessions_) {
-        if (session->deadline <= now) {
-          close(*session);
-        } else {
-          self->armed_ = std::min(self->armed_, session->deadline);
-        }
+  void sweep() {
+    const auto now = Steady::now();
+    auto next = Steady::time_point::max();
+    for (const auto& session : sessions_) {
+      if (session->deadline <= now) {
+        close(*session);
+      } else {
+        next = std::min(next, session->deadline);
       }
-      self->sweep_.expires_at(self->armed_);
-      co_await self->sweep_.async_wait(k_tuple);
     }
+    arm_sweep(next);
+  }
+
+  void arm_sweep(Steady::time_point when) {
+    armed_ = when;
+    sweep_.cancel();
+    if (when == Steady::time_point::max()) return;
+    sweep_.expires_at(when);
+    sweep_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error && !self->stopped_) self->sweep();
+    });
   }
 
   static void close(Session& session) {
@@ -199,10 +204,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
 
   void set_deadline(Session& session, std::chrono::seconds from_now) {
     session.deadline = Steady::now() + from_now;
-    if (session.deadline < armed_) {
-      armed_ = session.deadline;
-      sweep_.expires_at(armed_);
-    }
+    if (session.deadline < armed_) arm_sweep(session.deadline);
   }
 
   void admit(Socket socket) {
@@ -245,6 +247,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     session->place.reset();
     if (const auto count = per_uid_.find(session->peer.uid); count != per_uid_.end() && --count->second == 0)
       per_uid_.erase(count);
+    if (sessions_.empty()) {
+      arm_sweep(Steady::time_point::max());
+      transport::forget_met_deadlines(io_.get_executor());
+    }
     if (most_ >= k_crowd && sessions_.size() < k_crowd / 8) {
       most_ = sessions_.size();
       return_memory();

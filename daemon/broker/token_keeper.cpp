@@ -1,6 +1,7 @@
 #include "daemon/broker/token_keeper.hpp"
 
 #include "ipc/base/fingerprint.hpp"
+#include "ipc/transport/timers.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -180,6 +181,7 @@ void TokenKeeper::begin_exchange() {
 
 void TokenKeeper::exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer) {
   in_flight_ = false;
+  transport::forget_met_deadlines(around_.executor);
   if (std::exchange(begin_anew_, false)) return begin_exchange();
   if (retired_) return;
   if (!error) return settle(answer);
