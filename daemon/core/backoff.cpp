@@ -15,7 +15,7 @@ std::chrono::milliseconds between(Milliseconds low, Milliseconds high, double un
 }  // namespace
 
 std::chrono::milliseconds JitteredBackoff::next(double unit) {
-  last_ = std::min(between(first, last_ * 3, unit), most);
+  last_ = std::min(between(std::max(first, last_ / 3), last_ * 3, unit), most);
   return last_;
 }
 

@@ -78,8 +78,8 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
   // A token of the credential before is better than none, and never better than one at hand.
   const bool outdated = again_ && this->token(now);
   if (!outdated) {
+    refresh_at_ = refresh_time(now, *token, unit);
     token_ = std::move(token);
-    refresh_at_ = refresh_time(now, unit);
   }
   last_failure_.reset();
   backoff_.reset();
@@ -100,7 +100,8 @@ Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
   const FailurePolicy policy = policy_of(failure.code);
   if (policy.shared) in_herd_ = true;
   milliseconds wait = policy.needs_person ? probe_.next(unit) : backoff_.next(unit);
-  if (failure.retry_after) wait = std::max(wait, *failure.retry_after);
+  // The jitter comes on top: what an authority tells all its clients alike must not bring them back together.
+  if (failure.retry_after) wait += *failure.retry_after;
   const auto changed = std::exchange(changed_, std::nullopt);
   const bool changed_since = changed && !failure.retry_after && ends_wait(*changed, failure.code);
   last_failure_ = std::move(failure);
@@ -162,7 +163,7 @@ Refresh::Answer Refresh::on_demand(BootTime now, std::optional<nanoseconds> min_
     const nanoseconds wanted = min_ttl.value_or(default_min_ttl(at_hand->lifetime()));
     // A fresh token would live for about as long as this one did: wanting more cannot be helped by another
     // exchange.
-    const bool helpless = wanted > at_hand->lifetime() || now - at_hand->started < spacing();
+    const bool helpless = wanted > at_hand->lifetime() || now - at_hand->started < spacing(*at_hand);
     if (at_hand->left(now) >= wanted || helpless) return {Verdict::serve, keep_fresh(now)};
   }
   if (exchanging_) return {Verdict::wait, settled(now)};
@@ -177,7 +178,7 @@ Refresh::Answer Refresh::on_rejected(BootTime now, std::string_view fingerprint,
   last_demand_ = now;
   if (at_hand->fingerprint != fingerprint) return {Verdict::serve, settled(now)};
   if (exchanging_) return {Verdict::wait, settled(now)};
-  if (now - at_hand->started < spacing()) return {Verdict::too_soon, settled(now)};
+  if (now - at_hand->started < spacing(*at_hand)) return {Verdict::too_soon, settled(now)};
   if (attempt_allowed(now)) return {Verdict::wait, attempt(now)};
   return {Verdict::fail, settled(now)};
 }
@@ -236,10 +237,15 @@ std::optional<BootTime> Refresh::wake_at(BootTime now) const {
   return next_attempt_ ? std::min(*next_attempt_, token_->deadline) : token_->deadline;
 }
 
-BootTime Refresh::refresh_time(BootTime now, double unit) const {
-  const double part = in_herd_ ? draw_to_scatter(unit) : draw(unit);
-  const nanoseconds soonest = in_herd_ ? spacing() : nanoseconds(k_soonest_refresh);
-  return std::max(token_->started + part_of(token_->lifetime(), part), now + soonest);
+BootTime Refresh::refresh_time(BootTime now, const Token& token, double unit) const {
+  const nanoseconds after = part_of(token.lifetime(), draw(unit));
+  if (!in_herd_) return std::max(token.started + after, now + k_soonest_refresh);
+  // A fleet whose refreshes an outage held up goes on in the order in which they were due, so that the outage
+  // leaves no wave behind. Without an order, or when it is too long ago, chance makes one.
+  const BootTime soonest = now + spacing(token);
+  const BootTime in_order = std::min(refresh_at_, token.started) + after;
+  if (token_ && in_order >= soonest) return in_order;
+  return std::max(token.started + part_of(token.lifetime(), draw_to_scatter(unit)), soonest);
 }
 
 bool Refresh::idle(BootTime now) const {
@@ -257,8 +263,8 @@ bool Refresh::attempt_allowed(BootTime now) const {
 
 // How old a token must be before a demand or a rejection may replace it: a tenth of its life, between 1 and
 // 30 s.
-nanoseconds Refresh::spacing() const {
-  return std::clamp<nanoseconds>(token_ ? token_->lifetime() / 10 : nanoseconds(0), seconds(1), seconds(30));
+nanoseconds Refresh::spacing(const Token& token) {
+  return std::clamp<nanoseconds>(token.lifetime() / 10, seconds(1), seconds(30));
 }
 
 }  // namespace fob::core

@@ -94,7 +94,7 @@ class Refresh {
   Answer on_rejected(BootTime now, std::string_view fingerprint, BootTime patience);
 
   /// From when on the token at hand may be replaced because it was rejected.
-  BootTime replaceable_from() const { return token_ ? token_->started + spacing() : BootTime(); }
+  BootTime replaceable_from() const { return token_ ? token_->started + spacing(*token_) : BootTime(); }
   /// The token at hand if it is alive; never a dead one.
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
   Availability availability(BootTime now) const;
@@ -116,11 +116,11 @@ class Refresh {
   Actions keep_fresh(BootTime now);
   Actions settled(BootTime now);
   std::optional<BootTime> wake_at(BootTime now) const;
-  BootTime refresh_time(BootTime now, double unit) const;
+  BootTime refresh_time(BootTime now, const Token& token, double unit) const;
   bool wants_keeping() const { return !settings_.on_demand || followed_; }
   bool idle(BootTime now) const;
   bool attempt_allowed(BootTime now) const;
-  std::chrono::nanoseconds spacing() const;
+  static std::chrono::nanoseconds spacing(const Token& token);
 
   RefreshSettings settings_;
   TokenPtr token_;

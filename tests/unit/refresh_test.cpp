@@ -209,11 +209,11 @@ TEST(Refresh, KeepsTheTokenWhereARefreshFindsNoCredential) {
   EXPECT_TRUE(machine.token(k_start + 82s));
 }
 
-TEST(Refresh, ObeysARetryAfterThatIsLongerThanItsBackoff) {
+TEST(Refresh, ObeysARetryAfterAndJittersOnTop) {
   Refresh machine({}, k_start);
   machine.on_start(k_start);
   const auto actions = machine.on_failure(k_start, {ErrorCode::rate_limited, "", 90s}, 0.5);
-  EXPECT_EQ(actions.wake_at, k_start + 90s);
+  EXPECT_EQ(actions.wake_at, k_start + 90s + 2s) << "else it would bring all clients back together";
 }
 
 TEST(Refresh, ARejectedTokenIsReplacedOnceForAll) {
@@ -363,7 +363,7 @@ TEST(Refresh, AFollowedProfileIsKeptFreshAndItsDeathIsPublished) {
   const auto dead = machine.on_timer(k_start + 100s);
   EXPECT_TRUE(dead.publish);
   EXPECT_EQ(machine.availability(k_start + 100s), (Availability{nullptr, ErrorCode::rate_limited}));
-  EXPECT_EQ(dead.wake_at, k_start + 150s);
+  EXPECT_EQ(dead.wake_at, k_start + 90s + 60s + 2s);
 }
 
 TEST(Refresh, AProfileThatFellAsleepAndIsAskedForAgainIsKeptFreshAgain) {
@@ -410,6 +410,26 @@ TEST(Refresh, ADeviceThatMayBeOneOfManyScattersItsFirstRefreshOnly) {
   Refresh enrolled = failing(ErrorCode::no_credential);
   enrolled.on_credential_changed(k_start + 60s);
   EXPECT_NEAR(refreshed_at(enrolled, k_start + 60s), 0.775, 1e-6) << "what a person mends, one device had";
+}
+
+TEST(Refresh, AfterAnOutageRefreshesGoOnInTheOrderInWhichTheyWereDue) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_token(k_start, a_token(k_start, 1000s), 0.0);
+  machine.on_timer(k_start + 700s);
+  machine.on_failure(k_start + 701s, a_failure(ErrorCode::unreachable), 0.9);
+  machine.on_timer(k_start + 900s);
+  EXPECT_NEAR(refreshed_at(machine, k_start + 900s), 0.775 - 0.2, 1e-6) << "due at 700, and 775 after that";
+}
+
+TEST(Refresh, AnOutageThatOutlastsTheOrderScatters) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_token(k_start, a_token(k_start, 1000s), 0.0);
+  machine.on_timer(k_start + 700s);
+  machine.on_failure(k_start + 701s, a_failure(ErrorCode::unreachable), 0.9);
+  machine.on_timer(k_start + 5000s);
+  EXPECT_NEAR(refreshed_at(machine, k_start + 5000s), 0.3875, 1e-6);
 }
 
 TEST(Backoff, StaysBetweenItsBounds) {
