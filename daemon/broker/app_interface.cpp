@@ -70,23 +70,32 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     auto keeper = broker_.keeper_for(request.peer, *profile);
     if (!keeper) co_return problem_response(keeper.error());
     Response response;
+    response.content_type = "text/event-stream";
     response.events = [self = shared_from_this(), keeper = *keeper, peer = request.peer](EventSinkPtr sink) {
       return tell(self, std::move(sink), keeper, peer);
     };
     co_return response;
   }
 
-  // Each event is the whole state, so a reader that is slow misses states, never the last one.
+  // Each event is the whole state, so a reader that is slow misses states, never the last one. A profile that
+  // is configured anew has another keeper, which is followed in turn.
   static asio::awaitable<void> tell(std::shared_ptr<AppInterface> self, EventSinkPtr sink,
                                     std::shared_ptr<TokenKeeper> keeper, transport::Peer peer) {
-    const auto following = std::make_shared<Following>(keeper);
-    sink->when_gone([following] { following->wake(); });
+    const std::string profile = keeper->profile();
+    auto following = std::make_shared<Following>(keeper);
     bool taken = true;
     while (taken) {
+      sink->when_gone([following] { following->wake(); });
       const bool changed = co_await following->change(wire::k_heartbeat_interval);
-      if (!self->broker_.may_have(peer, *keeper)) {
-        co_await sink->send(encode(wire::revoked_event(keeper->profile())));
+      auto present = self->broker_.granted(peer, profile);
+      if (!present) {
+        co_await sink->send(encode(wire::revoked_event(profile)));
         break;
+      }
+      if (present != keeper) {
+        keeper = std::move(present);
+        following = std::make_shared<Following>(keeper);
+        continue;
       }
       std::string text = changed ? encode(self->event_of(*keeper)) : std::string(wire::k_heartbeat);
       taken = co_await sink->send(std::move(text));

@@ -111,8 +111,10 @@ std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers() const {
   return all;
 }
 
-bool Broker::may_have(const transport::Peer& peer, const TokenKeeper& keeper) const {
-  return !keeper.retired() && policy_.may_have(facts_of(peer), keeper.profile());
+std::shared_ptr<TokenKeeper> Broker::granted(const transport::Peer& peer, const std::string& profile) const {
+  const auto found = keepers_.find(profile);
+  const bool may = found != keepers_.end() && policy_.may_have(facts_of(peer), profile);
+  return may ? found->second : nullptr;
 }
 
 void Broker::change(core::Change change) {
@@ -158,6 +160,7 @@ Result<void> Broker::reload() {
     if (!keepers_.contains(name)) start_keeper(profile);
   // Who follows may no longer have what they follow.
   for (const auto& [name, keeper] : keepers_) keeper->wake_followers();
+  around_.stirred();
   around_.log.info("reload: {} with {} profiles is in force", config_file_.string(), config_.profiles.size());
   return {};
 }

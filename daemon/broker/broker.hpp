@@ -40,8 +40,8 @@ class Broker {
   std::vector<std::shared_ptr<TokenKeeper>> keepers() const;
   const config::Config& config() const { return config_; }
 
-  /// Whether the peer may still have what it was given this keeper for.
-  bool may_have(const transport::Peer& peer, const TokenKeeper& keeper) const;
+  /// The profile's present keeper if this peer may (still) have it, else nothing. Logs nothing.
+  std::shared_ptr<TokenKeeper> granted(const transport::Peer& peer, const std::string& profile) const;
 
   /// The device's surroundings changed: every profile hears of it.
   void change(core::Change change);

@@ -6,10 +6,12 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -134,22 +136,27 @@ struct Run {
 };
 using RunPtr = std::shared_ptr<Run>;
 
+// Once it has answered, or failed to, its end is near whoever else loses interest: so it is awaited to the
+// last.
 asio::awaitable<std::string> await_end(asio::any_io_executor executor, RunPtr run) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   const int pidfd = ::fcntl(run->child.pidfd(), F_DUPFD_CLOEXEC, 0);
   asio::posix::stream_descriptor ended(executor, pidfd);
   asio::steady_timer grace(executor, k_exit_grace);
   grace.async_wait([run](const boost::system::error_code& error) {
     if (!error && !run->ended) run->child.kill();
   });
-  co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
+  const auto [error] = co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
+  if (error) run->child.kill();
   run->ended = true;
   grace.cancel();
   co_return run->child.reap();
 }
 
 // The line, or what went wrong on the way to it.
-asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, RunPtr run, std::string line) {
-  asio::steady_timer deadline(executor, wire::k_exchange_deadline);
+asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, RunPtr run, std::string line,
+                                              std::chrono::milliseconds patience) {
+  asio::steady_timer deadline(executor, patience);
   deadline.async_wait([run](const boost::system::error_code& error) {
     if (error || run->answered) return;
     run->late = true;
@@ -168,9 +175,8 @@ asio::awaitable<Result<std::string>> converse(asio::any_io_executor executor, Ru
   deadline.cancel();
 
   if (run->late)
-    co_return fail(ErrorCode::timeout, "fob-exchange said nothing for " +
-                                           std::to_string(wire::k_exchange_deadline.count()) +
-                                           " s and was ended");
+    co_return fail(ErrorCode::timeout,
+                   "fob-exchange said nothing for " + std::to_string(patience.count()) + " ms and was ended");
   if (read_error == asio::error::not_found)
     co_return fail(ErrorCode::bad_answer, "fob-exchange answered more than it may");
   if (read_error) co_return fail(ErrorCode::bad_answer, "fob-exchange gave no answer");
@@ -191,7 +197,7 @@ asio::awaitable<wire::ExchangeAnswer> exchange_once(asio::any_io_executor execut
 
   const auto run = std::make_shared<Run>(std::move(*child), std::move(ours));
   std::string question = encode(request) + "\n";
-  auto line = co_await converse(executor, run, std::move(question));
+  auto line = co_await converse(executor, run, std::move(question), program.deadline);
   boost::system::error_code ignored;
   run->socket.close(ignored);
   const std::string end = co_await await_end(executor, run);

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "ipc/wire/exchange_line.hpp"
+#include "ipc/wire/limits.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -21,9 +23,11 @@ using Exchange = std::function<boost::asio::awaitable<wire::ExchangeAnswer>(wire
 struct ExchangeProgram {
   std::filesystem::path program;
   std::vector<std::string> arguments;  ///< --config and the like; never anything secret
+  std::chrono::milliseconds deadline =
+      wire::k_exchange_deadline;  ///< one that is silent for longer is killed
 };
 
-/// An Exchange that runs `program` each time.
+/// An Exchange that runs `program` each time. One that is cancelled kills it.
 Exchange exchange_by_process(boost::asio::any_io_executor executor, ExchangeProgram program);
 
 }  // namespace fob::broker

@@ -89,6 +89,13 @@ http::response<http::string_body> to_http(const Response& response, unsigned ver
   return message;
 }
 
+Response too_many_streams() {
+  return problem_response(
+      {ErrorCode::too_many_requests,
+       "too many event streams of this user are open; close some, or follow a profile once and share it",
+       std::chrono::seconds(1)});
+}
+
 std::string text_of(beast::string_view view) { return {view.data(), view.size()}; }
 
 Request to_request(Parser& parser, const transport::Peer& peer) {
@@ -154,6 +161,23 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     std::shared_ptr<Impl> server_;
     SessionPtr session_;
     std::function<void()> told_;
+  };
+
+  // One more stream of a user, while it lives.
+  class StreamCount {
+   public:
+    StreamCount(std::map<uid_t, std::size_t>& streams, uid_t uid) : streams_(streams), uid_(uid) {
+      ++streams_[uid_];
+    }
+    StreamCount(const StreamCount&) = delete;
+    StreamCount& operator=(const StreamCount&) = delete;
+    ~StreamCount() {
+      if (--streams_[uid_] == 0) streams_.erase(uid_);
+    }
+
+   private:
+    std::map<uid_t, std::size_t>& streams_;
+    uid_t uid_;
   };
 
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self) {
@@ -225,19 +249,27 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
   }
 
-  // Gives up the connection that has been silent the longest (of this user, or of the user with the most).
+  // Gives up the connection that has been silent the longest (of this user, or of the user with the most
+  // such).
   bool evict(std::optional<uid_t> uid) {
-    if (!uid && !per_uid_.empty())
-      uid = std::max_element(per_uid_.begin(), per_uid_.end(), [](const auto& a, const auto& b) {
-              return a.second < b.second;
-            })->first;
+    if (!uid) uid = quietest_crowd();
     const auto victim = std::find_if(sessions_.begin(), sessions_.end(), [&](const SessionPtr& s) {
-      return s->evictable && (!uid || s->peer.uid == *uid);
+      return s->evictable && uid && s->peer.uid == *uid;
     });
     if (victim == sessions_.end()) return false;
     close(**victim);
     forget(*victim);
     return true;
+  }
+
+  std::optional<uid_t> quietest_crowd() const {
+    std::map<uid_t, std::size_t> silent;
+    for (const auto& session : sessions_)
+      if (session->evictable) ++silent[session->peer.uid];
+    const auto most = std::max_element(silent.begin(), silent.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (most == silent.end()) return std::nullopt;
+    return most->first;
   }
 
   // By value: the list's own is gone in the midst of it.
@@ -297,11 +329,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const bool is_head = parser.get().method() == http::verb::head;
     Request request = to_request(parser, session->peer);
     const Response response = co_await answer(std::move(request));
-    if (response.events && !is_head) {
+    if (response.events && !is_head && admits_stream(session->peer.uid)) {
       co_await stream(session, response.events, version);
       co_return false;
     }
-    auto message = to_http(response, version, keep_alive);
+    const bool too_many = response.events && !is_head;
+    auto message = to_http(too_many ? too_many_streams() : response, version, keep_alive);
     // RFC 9110 §9.3.2: the head of what GET would get. A body would be taken for the next answer.
     if (is_head) message.body().clear();
     session->answered = true;
@@ -342,6 +375,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return problem_response(fail(ErrorCode::internal, "fobd could not answer; its log says why"));
   }
 
+  bool admits_stream(uid_t uid) const {
+    std::size_t all = 0;
+    for (const auto& [user, count] : streams_) all += count;
+    const auto own = streams_.find(uid);
+    return (own == streams_.end() || own->second < limits_.streams_per_uid) &&
+           all < 4 * limits_.streams_per_uid;
+  }
+
   // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
   asio::awaitable<void> stream(SessionPtr session, std::function<asio::awaitable<void>(EventSinkPtr)> events,
                                unsigned version) {
@@ -351,7 +392,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     head.keep_alive(false);
     const bool written = co_await write(session, std::move(head));
     if (!written) co_return;
+    session->deadline = Steady::time_point::max();
     const auto sink = std::make_shared<Sink>(shared_from_this(), session);
+    const StreamCount counted(streams_, session->peer.uid);
     asio::co_spawn(io_, notice_end(session, sink), asio::detached);
     try {
       co_await events(sink);
@@ -422,6 +465,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   bool stopped_ = false;
   std::list<SessionPtr> sessions_;
   std::map<uid_t, std::size_t> per_uid_;
+  std::map<uid_t, std::size_t> streams_;
   std::size_t most_ = 0;
 };
 

@@ -58,6 +58,9 @@ using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 struct ServerLimits {
   std::size_t connections;          ///< in all
   std::size_t connections_per_uid;  ///< of one user
+  /// Event streams of one user, and four times as many in all: nobody's connection is given up for them, so
+  /// they must leave room for requests.
+  std::size_t streams_per_uid = 256;
   std::chrono::seconds head_deadline{10};
   std::chrono::seconds body_deadline{10};
   std::chrono::seconds write_deadline{10};

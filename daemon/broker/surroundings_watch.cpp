@@ -41,7 +41,12 @@ void SurroundingsWatch::adjust() {
 
 void SurroundingsWatch::tell(core::Change change) {
   log_.debug("{}", in_words(change));
-  broker_.change(change);
+  // Whoever told must go on to listen.
+  try {
+    broker_.change(change);
+  } catch (const std::exception& exception) {
+    log_.error("{}, but: {}; please report this", in_words(change), exception.what());
+  }
 }
 
 }  // namespace fob::broker

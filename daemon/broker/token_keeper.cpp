@@ -101,24 +101,26 @@ asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerpr
 }
 
 asio::awaitable<TokenOutcome> TokenKeeper::refresh() {
+  const std::uint64_t number = begun_ + (machine_.exchanging() ? 0 : 1);
   apply(machine_.on_refresh_wanted(around_.clock.boot_now()));
-  return await_exchanges(1);
+  return await_exchange(number);
 }
 
 asio::awaitable<TokenOutcome> TokenKeeper::credential_changed() {
-  const std::uint64_t exchanges = machine_.exchanging() ? 2 : 1;
+  const std::uint64_t number = begun_ + 1;
   apply(machine_.on_credential_changed(around_.clock.boot_now()));
-  return await_exchanges(exchanges);
+  return await_exchange(number);
 }
 
-asio::awaitable<TokenOutcome> TokenKeeper::await_exchanges(std::uint64_t count) {
+// The outcome of that exchange, or of a later one if it was given up.
+asio::awaitable<TokenOutcome> TokenKeeper::await_exchange(std::uint64_t number) {
   const auto self = shared_from_this();
-  const std::uint64_t target = settled_ + count;
+  const auto before_it = static_cast<int>(number - settled_);
   const BootTime patience =
-      around_.clock.boot_now() + static_cast<int>(count) * (wire::k_exchange_deadline + seconds(5));
-  while (!retired_ && settled_ < target && around_.clock.boot_now() < patience)
+      around_.clock.boot_now() + std::clamp(before_it, 1, 2) * (wire::k_exchange_deadline + seconds(5));
+  while (!retired_ && settled_ < number && around_.clock.boot_now() < patience)
     co_await await_settlement(patience);
-  if (settled_ < target || machine_.last_failure()) co_return problem();
+  if (settled_ < number || machine_.last_failure()) co_return problem();
   co_return outcome();
 }
 
@@ -150,8 +152,9 @@ void TokenKeeper::apply(core::Actions actions) {
     timer_.disarm();
   }
   if (actions.abandon) {
-    around_.log.info("{}: the exchange under way is given up for a new one, since the network changed",
-                     profile_);
+    around_.log.info(
+        "{}: the exchange under way is given up for a new one: it began before the network came up",
+        profile_);
     abandon_.emit(asio::cancellation_type::terminal);
   }
   if (actions.exchange) begin_exchange();
@@ -166,9 +169,11 @@ void TokenKeeper::begin_exchange() {
     return;
   }
   in_flight_ = true;
+  ++begun_;
   // co_spawn runs a coroutine at once. An exchange that failed without a pause would settle inside of
   // apply(), under the feet of whoever is about to wait for it.
   asio::post(around_.executor, [self = shared_from_this()] {
+    if (self->retired_) return;
     self->began_ = self->around_.clock.boot_now();
     wire::ExchangeRequest request{self->profile_, wire::Slot::current};
     auto ended = [self](std::exception_ptr error, wire::ExchangeAnswer answer) {
@@ -182,8 +187,8 @@ void TokenKeeper::begin_exchange() {
 void TokenKeeper::exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer) {
   in_flight_ = false;
   transport::forget_met_deadlines(around_.executor);
-  if (std::exchange(begin_anew_, false)) return begin_exchange();
   if (retired_) return;
+  if (std::exchange(begin_anew_, false)) return begin_exchange();
   if (!error) return settle(answer);
   settle(wire::ExchangeFailure{ErrorCode::bad_answer, 0,
                                "fobd could not run the exchange; please report this", std::nullopt});
@@ -193,13 +198,19 @@ asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) 
   while (true) {
     const bool due = co_await self->timer_.wait();
     if (!due) co_return;
-    self->apply(self->machine_.on_timer(self->around_.clock.boot_now()));
+    // A failure to begin one exchange must not be the end of all that come after.
+    try {
+      self->apply(self->machine_.on_timer(self->around_.clock.boot_now()));
+    } catch (const std::exception& exception) {
+      self->around_.log.error("{}: {}; please report this", self->profile_, exception.what());
+      self->timer_.arm(self->around_.clock.boot_now() + seconds(1));
+    }
   }
 }
 
 void TokenKeeper::settle(const wire::ExchangeAnswer& answer) {
   const core::Actions actions = std::visit([this](const auto& outcome) { return take(outcome); }, answer);
-  ++settled_;
+  settled_ = begun_;
   apply(actions);
   for (auto* waiting : waiting_) waiting->cancel();
 }
@@ -237,9 +248,10 @@ core::Actions TokenKeeper::take(const wire::ExchangeFailure& failure) {
                   std::to_string(std::chrono::floor<seconds>(token->left(now)).count()) + " s"
             : "apps get no token";
   const std::string next =
-      actions.wake_at ? "next attempt in " +
-                            std::to_string(std::chrono::ceil<seconds>(*actions.wake_at - now).count()) + " s"
-                      : "next attempt at once";
+      machine_.next_attempt()
+          ? "next attempt in " +
+                std::to_string(std::chrono::ceil<seconds>(*machine_.next_attempt() - now).count()) + " s"
+          : "next attempt at once";
   around_.log.warn("{}: no new token ({}): {}; {}; {}", profile_, traits(failure.code).kind, failure.detail,
                    effect, next);
   return actions;
@@ -264,8 +276,10 @@ wire::Problem TokenKeeper::problem() const {
     return {ErrorCode::timeout, "the authority has not answered yet; ask again, or wait longer (wait=S)",
             seconds(1)};
   wire::Problem problem{failure->code, failure->detail, std::nullopt};
-  if (const auto next = machine_.next_attempt(); next && traits(failure->code).waiting_helps)
-    problem.retry_after = in_seconds(*next - around_.clock.boot_now());
+  if (!traits(failure->code).waiting_helps) return problem;
+  // While the next attempt is under way, its outcome is near.
+  const auto next = machine_.next_attempt();
+  problem.retry_after = next ? in_seconds(*next - around_.clock.boot_now()) : seconds(1);
   return problem;
 }
 

@@ -104,7 +104,7 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   TokenOutcome outcome();
   wire::Problem problem() const;
   boost::asio::awaitable<void> await_settlement(BootTime until);
-  boost::asio::awaitable<TokenOutcome> await_exchanges(std::uint64_t count);
+  boost::asio::awaitable<TokenOutcome> await_exchange(std::uint64_t number);
 
   static boost::asio::awaitable<void> keep_time(std::shared_ptr<TokenKeeper> self);
 
@@ -117,7 +117,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   boost::asio::cancellation_signal abandon_;
   bool in_flight_ = false;   ///< an exchange is running, perhaps one that was given up and has not ended yet
   bool begin_anew_ = false;  ///< when the one that was given up has ended
-  std::uint64_t settled_ = 0;  ///< exchanges that have ended
+  std::uint64_t begun_ = 0;  ///< exchanges so far; also the number of the one under way
+  std::uint64_t settled_ = 0;  ///< the number of the last one that ended, and was not given up
   std::list<boost::asio::steady_timer*> waiting_;
   std::list<Following*> followers_;
   std::optional<core::Failure> last_failure_;

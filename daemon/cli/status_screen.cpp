@@ -75,7 +75,9 @@ std::string counts_of(const Json& profile) {
 std::string last_error_of(const Json& profile) {
   const auto error = profile.find("last_error");
   if (error == profile.end() || !error->is_object()) return "";
-  return "last error " + word(*error, "at") + ", " + word(*error, "kind") + ": " +
+  const auto failing = profile.find("failing");
+  const bool over = failing != profile.end() && *failing == false;
+  return "last error " + word(*error, "at") + (over ? " (over), " : ", ") + word(*error, "kind") + ": " +
          wire::printable(wire::string_member(*error, "detail").value_or(""), wire::k_max_detail);
 }
 

@@ -43,6 +43,12 @@ std::string json_line(const std::string& at, const std::string& name, Json event
   return wire::dump(line);
 }
 
+// What a restart of fobd looks like from here.
+bool may_pass(ErrorCode code) {
+  return code == ErrorCode::daemon_not_running || code == ErrorCode::timeout ||
+         code == ErrorCode::too_many_requests;
+}
+
 class Watch {
  public:
   Watch(const WatchOptions& options, const Context& context) : options_(options), context_(context) {}
@@ -87,8 +93,8 @@ Result<int> watch(const WatchOptions& options, const Context& context) {
     if (!watch.printed()) return watch.printed().error();
     if (watch.revoked()) return traits(ErrorCode::not_granted).exit_status;
     if (followed) return 0;
-    if (!ever || followed.error().code != ErrorCode::daemon_not_running) return followed.error();
-    if (!std::exchange(said, true)) say(followed.error().detail + "; waiting for it to come back");
+    if (!ever || !may_pass(followed.error().code)) return followed.error();
+    if (!std::exchange(said, true)) say(followed.error().detail + "; waiting for fobd to come back");
     std::this_thread::sleep_for(k_between_tries);
   }
 }

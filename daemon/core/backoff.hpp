@@ -5,9 +5,9 @@
 
 namespace fob::core {
 
-/// Decorrelated jitter: each wait is drawn between a third of the last one and three times it, from `first` to
-/// `most`. Devices that failed together drift apart instead of coming back together, and the longer an outage
-/// lasts the calmer the whole herd is.
+/// Decorrelated jitter: each wait is drawn between a third of the last one and three times it, from `first`
+/// to `most`. Devices that failed together drift apart instead of coming back together, and the longer an
+/// outage lasts the calmer the whole herd is.
 class JitteredBackoff {
  public:
   static constexpr std::chrono::milliseconds first{1000};

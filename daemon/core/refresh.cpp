@@ -17,13 +17,12 @@ using std::chrono::seconds;
 constexpr seconds k_longest_wait{60};
 // A token of a tiny lifetime must not become a storm of exchanges: fewer than 25 in 15 s.
 constexpr milliseconds k_soonest_refresh{650};
-// Whatever happens around the device, it does not make exchanges follow each other faster than this. An
-// exchange that has taken longer when the network comes up hangs on the network that is gone.
-constexpr seconds k_change_spacing{1};
-// A network that flaps for ever must still let a slow exchange end.
-constexpr seconds k_abandon_spacing{10};
 // A start so soon after boot may be the end of a power cut, and then the device is not the only one.
 constexpr minutes k_booting{10};
+
+milliseconds until(BootTime now, BootTime when) {
+  return std::max(std::chrono::ceil<milliseconds>(when - now), milliseconds(0));
+}
 
 }  // namespace
 
@@ -54,19 +53,24 @@ Actions Refresh::on_start(BootTime now) {
 Actions Refresh::on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try) {
   settings_ = settings;
   last_demand_ = now;
-  if (exchanging_) return settled(now);
+  if (exchanging_) {
+    way_changed_ = way_changed_ || worth_a_try;
+    return settled(now);
+  }
   if (worth_a_try && wants_keeping()) {
     backoff_.reset();
     probe_.reset();
     return attempt(now);
   }
-  if (!wants_keeping()) return token(now) ? sleep(now) : settled(now);
+  if (!wants_keeping() && reason_ == Reason::refresh) return sleep(now);
   return keep_fresh(now);
 }
 
 Actions Refresh::on_timer(BootTime now) {
+  if (exchanging_ && give_up_at_ && now >= *give_up_at_) return give_up(now);
   if (exchanging_ || !next_attempt_ || now < *next_attempt_) return settled(now);
-  return idle(now) ? sleep(now) : attempt(now);
+  if (idle(now)) return sleep(now);
+  return hastened_ ? attempt_for_change(now) : attempt(now);
 }
 
 Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
@@ -74,7 +78,6 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
     return on_failure(now, {ErrorCode::bad_answer, "the token's lifetime was over before it arrived", {}},
                       unit);
   exchanging_ = false;
-  changed_.reset();
   // A token of the credential before is better than none, and never better than one at hand.
   const bool outdated = again_ && this->token(now);
   if (!outdated) {
@@ -84,6 +87,7 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
   last_failure_.reset();
   backoff_.reset();
   probe_.reset();
+  pacing_.reset();
   // An exchange that began before the change says nothing about the credential after it.
   if (std::exchange(again_, false)) return attempt(now);
   removal_suspected_ = false;
@@ -102,12 +106,18 @@ Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
   milliseconds wait = policy.needs_person ? probe_.next(unit) : backoff_.next(unit);
   // The jitter comes on top: what an authority tells all its clients alike must not bring them back together.
   if (failure.retry_after) wait += *failure.retry_after;
-  const auto changed = std::exchange(changed_, std::nullopt);
-  const bool changed_since = changed && !failure.retry_after && ends_wait(*changed, failure.code);
+  const bool may_be_mended = !failure.retry_after && changes_may_mend(failure.code);
   last_failure_ = std::move(failure);
   if (std::exchange(again_, false)) return attempt(now);
-  if (changed_since) return attempt_at(now, std::max(now, *attempted_ + k_change_spacing), Reason::retry);
-  return attempt_at(now, now + wait, policy.needs_person ? Reason::probe : Reason::retry);
+  if (way_changed_) {
+    backoff_.reset();
+    probe_.reset();
+    return attempt(now);
+  }
+  if (may_be_mended) wait = std::min(wait, until(now, pacing_.earliest(*attempted_, now)));
+  const Actions actions = attempt_at(now, now + wait, policy.needs_person ? Reason::probe : Reason::retry);
+  hastened_ = may_be_mended;
+  return actions;
 }
 
 Actions Refresh::on_refresh_wanted(BootTime now) {
@@ -129,25 +139,20 @@ Actions Refresh::on_credential_changed(BootTime now) {
 
 Actions Refresh::on_change(BootTime now, Change change) {
   if (exchanging_) {
-    const bool young = now - *attempted_ < k_change_spacing;
-    const bool flapping = abandoned_ && now - *abandoned_ < k_abandon_spacing;
-    if (change == Change::clock_set || young || flapping) {
-      changed_ = change;
-      return settled(now);
-    }
-    abandoned_ = now;
-    Actions actions = attempt(now);
-    actions.abandon = true;
-    return actions;
+    changes_.set(static_cast<std::size_t>(change));
+    if (change != Change::clock_set && !give_up_at_) give_up_at_ = pacing_.earliest(*attempted_, now);
+    return on_timer(now);
   }
-  if (!next_attempt_) return settled(now);
+  if (!next_attempt_ || idle(now)) return settled(now);
   if (now >= *next_attempt_) return on_timer(now);
   const bool helps = reason_ == Reason::retry && last_failure_ && !last_failure_->retry_after &&
                      ends_wait(change, last_failure_->code);
   if (!helps) return settled(now);
-  backoff_.reset();
-  const BootTime when = *attempted_ + k_change_spacing;
-  return now >= when ? attempt(now) : attempt_at(now, std::min(when, *next_attempt_), Reason::retry);
+  const BootTime when = pacing_.earliest(*attempted_, now);
+  if (now >= when) return attempt_for_change(now);
+  const Actions actions = attempt_at(now, std::min(when, *next_attempt_), Reason::retry);
+  hastened_ = true;
+  return actions;
 }
 
 Actions Refresh::on_followed(BootTime now, bool followed) {
@@ -198,7 +203,9 @@ bool Refresh::minds_network() const {
 Actions Refresh::attempt(BootTime now) {
   exchanging_ = true;
   attempted_ = now;
-  changed_.reset();
+  again_ = way_changed_ = hastened_ = false;
+  changes_.reset();
+  give_up_at_.reset();
   next_attempt_.reset();
   reason_ = Reason::none;
   Actions actions = settled(now);
@@ -206,9 +213,28 @@ Actions Refresh::attempt(BootTime now) {
   return actions;
 }
 
+Actions Refresh::attempt_for_change(BootTime now) {
+  if (pacing_.hopeful(now)) backoff_.reset();
+  pacing_.used(now);
+  return attempt(now);
+}
+
+Actions Refresh::give_up(BootTime now) {
+  Actions actions = attempt_for_change(now);
+  actions.abandon = true;
+  return actions;
+}
+
+bool Refresh::changes_may_mend(ErrorCode kind) const {
+  for (const Change change : {Change::network_up, Change::clock_set, Change::resumed})
+    if (changes_.test(static_cast<std::size_t>(change)) && ends_wait(change, kind)) return true;
+  return false;
+}
+
 Actions Refresh::attempt_at(BootTime now, BootTime when, Reason reason) {
   next_attempt_ = when;
   reason_ = reason;
+  hastened_ = false;
   return settled(now);
 }
 
@@ -233,8 +259,9 @@ Actions Refresh::settled(BootTime now) {
 }
 
 std::optional<BootTime> Refresh::wake_at(BootTime now) const {
-  if (!followed_ || !token(now)) return next_attempt_;
-  return next_attempt_ ? std::min(*next_attempt_, token_->deadline) : token_->deadline;
+  std::optional<BootTime> wake = exchanging_ ? give_up_at_ : next_attempt_;
+  if (followed_ && token(now)) wake = std::min(wake.value_or(token_->deadline), token_->deadline);
+  return wake;
 }
 
 BootTime Refresh::refresh_time(BootTime now, const Token& token, double unit) const {

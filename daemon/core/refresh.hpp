@@ -9,10 +9,12 @@
 #pragma once
 
 #include "daemon/core/backoff.hpp"
+#include "daemon/core/change_pacing.hpp"
 #include "daemon/core/failure_policy.hpp"
 #include "daemon/core/token.hpp"
 #include "ipc/base/error.hpp"
 
+#include <bitset>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -76,8 +78,8 @@ class Refresh {
   Actions on_refresh_wanted(BootTime now);
   /// Another credential is in the store: what was learnt about the old one no longer counts.
   Actions on_credential_changed(BootTime now);
-  /// The device's surroundings changed. A wait that this may end is ended, though not more often than once a
-  /// second; an exchange that hangs on a network that is gone begins anew.
+  /// The device's surroundings changed. A wait that this may end is ended, and an exchange that hangs on a
+  /// network that is gone begins anew, as often as ChangePacing allows.
   Actions on_change(BootTime now, Change change);
   /// Someone follows the events of this profile, or the last one who did has left. While followed, a profile
   /// is kept fresh whatever its settings, and the death of its token is published to the instant.
@@ -111,6 +113,9 @@ class Refresh {
 
  private:
   Actions attempt(BootTime now);
+  Actions attempt_for_change(BootTime now);
+  Actions give_up(BootTime now);
+  bool changes_may_mend(ErrorCode kind) const;
   Actions attempt_at(BootTime now, BootTime when, Reason reason);
   Actions sleep(BootTime now);
   Actions keep_fresh(BootTime now);
@@ -125,13 +130,17 @@ class Refresh {
   RefreshSettings settings_;
   TokenPtr token_;
   bool exchanging_ = false;
-  bool again_ = false;  ///< the credential changed while an exchange was in flight
   bool followed_ = false;
-  std::optional<Change> changed_;      ///< while an exchange was in flight that is too young to be given up
   std::optional<BootTime> attempted_;  ///< when the last exchange began
-  std::optional<BootTime> abandoned_;  ///< when one was last given up
-  bool in_herd_ = false;               ///< what comes next, other devices may be doing in this very moment
-  BootTime refresh_at_;                ///< when the token at hand is due for replacement
+  // What happened since then, while it is in flight.
+  bool again_ = false;        ///< the credential changed
+  bool way_changed_ = false;  ///< the configuration changed, so that a failure says nothing any more
+  std::bitset<3> changes_;    ///< what changed around the device, by Change
+  std::optional<BootTime> give_up_at_;  ///< the network came up; an exchange that has not ended then hangs
+
+  bool in_herd_ = false;   ///< what comes next, other devices may be doing in this very moment
+  bool hastened_ = false;  ///< a change brought the next attempt forward
+  BootTime refresh_at_;    ///< when the token at hand is due for replacement
   Availability published_;
   bool removal_suspected_ = false;
   std::optional<BootTime> next_attempt_;
@@ -140,6 +149,7 @@ class Refresh {
   BootTime last_demand_;
   JitteredBackoff backoff_;
   SlowProbe probe_;
+  ChangePacing pacing_;
 };
 
 /// The margin of requests that name none: 10 s or 15 % of the lifetime, whichever is less (design.md §4).

@@ -68,7 +68,12 @@ Result<void> NetworkWatch::listen() {
   groups.nl_groups = k_groups;
   if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&groups), sizeof groups) != 0)
     return fail(ErrorCode::internal, with_errno("rtnetlink"));
-  socket_ = std::make_shared<Socket>(executor_, fd.release());
+  auto socket = std::make_shared<Socket>(executor_);
+  boost::system::error_code error;
+  socket->assign(fd.get(), error);
+  if (error) return fail(ErrorCode::internal, "rtnetlink: " + error.message());
+  static_cast<void>(fd.release());
+  socket_ = std::move(socket);
   asio::co_spawn(executor_, hear(socket_, came_up_), asio::detached);
   return {};
 }

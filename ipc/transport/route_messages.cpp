@@ -1,5 +1,6 @@
 #include "ipc/transport/route_messages.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <linux/if_addr.h>
 #include <linux/netlink.h>
@@ -10,8 +11,9 @@
 namespace fob::transport {
 namespace {
 
-// A device has a handful of links; a container host has hundreds. Beyond, up is up each time it is said.
-constexpr std::size_t k_most_links = 4096;
+// A device has a handful of links and addresses; a container host has hundreds. Beyond, up is up each time it
+// is said.
+constexpr std::size_t k_most_known = 4096;
 
 // Copied out, since nothing in the datagram is aligned for certain.
 template <class T>
@@ -22,10 +24,20 @@ std::optional<T> head_of(std::span<const std::byte> bytes) {
   return head;
 }
 
-bool is_new_address(std::span<const std::byte> payload) {
-  const auto address = head_of<ifaddrmsg>(payload);
-  // A tentative one cannot be used yet; the kernel says so again when it can.
-  return address && address->ifa_scope != RT_SCOPE_HOST && (address->ifa_flags & IFA_F_TENTATIVE) == 0;
+// Which address a message is about: its link, family and length, and its attributes that name it.
+std::string name_of(const ifaddrmsg& head, std::span<const std::byte> attributes) {
+  std::string name = std::to_string(head.ifa_index) + "/" + std::to_string(head.ifa_family) + "/" +
+                     std::to_string(head.ifa_prefixlen);
+  while (const auto attribute = head_of<rtattr>(attributes)) {
+    if (attribute->rta_len < sizeof(rtattr) || attribute->rta_len > attributes.size()) break;
+    const auto value = attributes.subspan(sizeof(rtattr), attribute->rta_len - sizeof(rtattr));
+    if (attribute->rta_type == IFA_ADDRESS || attribute->rta_type == IFA_LOCAL)
+      name.append(reinterpret_cast<const char*>(value.data()), std::min<std::size_t>(value.size(), 16));
+    const std::size_t whole = RTA_ALIGN(attribute->rta_len);
+    if (whole >= attributes.size()) break;
+    attributes = attributes.subspan(whole);
+  }
+  return name;
 }
 
 bool is_default_route(std::span<const std::byte> payload) {
@@ -43,7 +55,20 @@ bool RouteMessages::link_came_up(std::span<const std::byte> payload, bool gone) 
     running_.erase(link->ifi_index);
     return false;
   }
-  return running_.size() >= k_most_links || running_.insert(link->ifi_index).second;
+  return running_.size() >= k_most_known || running_.insert(link->ifi_index).second;
+}
+
+bool RouteMessages::address_came(std::span<const std::byte> payload, bool gone) {
+  const auto address = head_of<ifaddrmsg>(payload);
+  if (!address || address->ifa_scope == RT_SCOPE_HOST) return false;
+  const std::string name = name_of(
+      *address, payload.subspan(std::min<std::size_t>(payload.size(), NLMSG_ALIGN(sizeof(ifaddrmsg)))));
+  // A tentative one cannot be used yet; the kernel says so again when it can.
+  if (gone || (address->ifa_flags & IFA_F_TENTATIVE) != 0) {
+    addresses_.erase(name);
+    return false;
+  }
+  return addresses_.size() >= k_most_known || addresses_.insert(name).second;
 }
 
 bool RouteMessages::tell_of_network(std::span<const std::byte> datagram) {
@@ -57,7 +82,8 @@ bool RouteMessages::tell_of_network(std::span<const std::byte> datagram) {
         up |= link_came_up(payload, head->nlmsg_type == RTM_DELLINK);
         break;
       case RTM_NEWADDR:
-        up |= is_new_address(payload);
+      case RTM_DELADDR:
+        up |= address_came(payload, head->nlmsg_type == RTM_DELADDR);
         break;
       case RTM_NEWROUTE:
         up |= is_default_route(payload);

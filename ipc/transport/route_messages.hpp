@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <set>
 #include <span>
+#include <string>
 
 namespace fob::transport {
 
@@ -16,8 +17,12 @@ class RouteMessages {
 
  private:
   bool link_came_up(std::span<const std::byte> payload, bool gone);
+  bool address_came(std::span<const std::byte> payload, bool gone);
 
-  std::set<int> running_;  ///< links that are up already: the kernel repeats itself for many reasons
+  // What is there already. The kernel says it again for many reasons, such as each router advertisement that
+  // makes an address live longer.
+  std::set<int> running_;
+  std::set<std::string> addresses_;
 };
 
 }  // namespace fob::transport

@@ -9,8 +9,8 @@
 
 namespace fob::transport {
 
-/// Lets the reactor look at its timers now, after which its timerfd waits for the next one that is real. To be
-/// called when something that had a deadline has ended.
+/// Lets the reactor look at its timers now, after which its timerfd waits for the next one that is real. To
+/// be called when something that had a deadline has ended.
 inline void forget_met_deadlines(const boost::asio::any_io_executor& executor) {
   const auto now = std::make_shared<boost::asio::steady_timer>(executor, std::chrono::nanoseconds(0));
   now->async_wait([now](const boost::system::error_code&) {});

@@ -278,6 +278,38 @@ TEST_F(BrokerTest, AnExchangeThatHangsOnAnOldNetworkIsEndedBeforeTheNextBegins) 
   EXPECT_EQ(keeper->status().exchanges_failed, 0U) << "one that was given up is no failure";
 }
 
+TEST_F(BrokerTest, WhileAnAttemptIsUnderWayAProblemSaysWhenToAskAgain) {
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  failure_ = wire::ExchangeFailure{ErrorCode::unreachable, 0, "no way there", std::nullopt};
+  EXPECT_FALSE(run(keeper->refresh()));
+  hang_ = true;
+  broker->change(core::Change::network_up);
+  clock_.advance(2s);
+  broker->change(core::Change::network_up);
+  run_until([&] { return exchanges_ == 3; });
+  const auto response = ask(app_interface(*broker, clock_), "GET", "/v1/token?wait=0");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_EQ(response.retry_after, 1s);
+}
+
+TEST_F(BrokerTest, ACredentialThatChangesWhileAnExchangeIsGivenUpIsWaitedForNoLonger) {
+  hang_ = true;
+  const auto broker = make_broker();
+  const auto keeper = *broker->keeper("p");
+  run_until([&] { return exchanges_ == 1; });
+  std::optional<TokenOutcome> outcome;
+  asio::co_spawn(io_, keeper->credential_changed(),
+                 [&](std::exception_ptr, TokenOutcome known) { outcome.emplace(std::move(known)); });
+  io_.run_for(10ms);
+  hang_ = false;
+  clock_.advance(5s);
+  broker->change(core::Change::network_up);
+  run_until([&] { return outcome.has_value(); });
+  ASSERT_TRUE(outcome && *outcome);
+  EXPECT_EQ(exchanges_, 2);
+}
+
 TEST_F(BrokerTest, AProfileThatIsTakenAwayEndsItsExchange) {
   hang_ = true;
   const auto broker = make_broker();
@@ -375,6 +407,18 @@ TEST_F(EventsTest, EndWithTheGrant) {
   ASSERT_TRUE(broker->reload());
   run_until([&] { return streams_ == 0; });
   EXPECT_TRUE(reader->taken.ends_with("event: revoked\ndata: {\"profile\":\"p\"}\n\n")) << reader->taken;
+}
+
+TEST_F(EventsTest, GoOnWhenTheProfileIsConfiguredAnew) {
+  const auto broker = make_broker();
+  ASSERT_TRUE(run((*broker->keeper("p"))->refresh()));
+  const auto reader = follow(*broker);
+  ASSERT_TRUE(replace_file(config_file(), "[profile.p]\nscopes = [\"write\"]\n", 0600, ErrorCode::config));
+  ASSERT_TRUE(broker->reload());
+  run_until([&] { return reader->taken.find("token-2") != std::string::npos; });
+  EXPECT_EQ(reader->taken.find("revoked"), std::string::npos);
+  reader->go();
+  run_until([&] { return streams_ == 0; });
 }
 
 TEST_F(EventsTest, EndWithTheProfile) {

@@ -5,6 +5,8 @@
 #include "ipc/base/file.hpp"
 #include "tests/support/temp_directory.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
@@ -17,14 +19,13 @@ namespace fob::broker {
 namespace {
 
 using ::testing::HasSubstr;
+using namespace std::chrono_literals;
 
 class ExchangeProcessTest : public ::testing::Test {
  protected:
   // A stand-in for fob-exchange: a shell script.
   wire::ExchangeAnswer run_script(const std::string& script, std::vector<std::string> arguments = {}) {
-    const auto path = directory_.path() / "exchanger";
-    EXPECT_TRUE(replace_file(path, "#!/bin/sh\n" + script + "\n", 0700, ErrorCode::store));
-    return run({path, std::move(arguments)});
+    return run({write_script(script), std::move(arguments)});
   }
 
   wire::ExchangeAnswer run(ExchangeProgram program) {
@@ -41,6 +42,12 @@ class ExchangeProcessTest : public ::testing::Test {
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
     EXPECT_EQ(errno, ECHILD);
     return *outcome;
+  }
+
+  std::filesystem::path write_script(const std::string& script) {
+    const auto path = directory_.path() / "exchanger";
+    EXPECT_TRUE(replace_file(path, "#!/bin/sh\n" + script + "\n", 0700, ErrorCode::store));
+    return path;
   }
 
   static wire::ExchangeFailure failure_of(const wire::ExchangeAnswer& answer) {
@@ -85,6 +92,44 @@ TEST_F(ExchangeProcessTest, NonsenseIsNoAnswer) {
 TEST_F(ExchangeProcessTest, AFloodIsCutOff) {
   EXPECT_THAT(failure_of(run_script("read line; exec yes x | tr -d '\\n'")).detail,
               HasSubstr("answered more than it may"));
+}
+
+TEST_F(ExchangeProcessTest, OneThatIsStuckIsEnded) {
+  const auto failure = failure_of(run({write_script("read line; exec sleep 1000"), {}, 200ms}));
+  EXPECT_EQ(failure.code, ErrorCode::timeout);
+  EXPECT_THAT(failure.detail, HasSubstr("said nothing for 200 ms"));
+}
+
+TEST_F(ExchangeProcessTest, OneThatDoesNotEvenReadIsEnded) {
+  EXPECT_EQ(failure_of(run({write_script("exec sleep 1000"), {}, 200ms})).code, ErrorCode::timeout);
+}
+
+TEST_F(ExchangeProcessTest, OneThatTricklesIsEndedAllTheSame) {
+  const auto script = write_script("read line; while :; do printf x; sleep 0.05; done");
+  EXPECT_EQ(failure_of(run({script, {}, 300ms})).code, ErrorCode::timeout);
+}
+
+TEST_F(ExchangeProcessTest, OneThatIsGivenUpIsEndedAndReaped) {
+  const std::string answer = R"(echo '{"v":1,"ok":false,"kind":"tls","status":0,"detail":"d"}';)";
+  // Silent, or with its answer given and yet not gone: the loop must not stand still for it.
+  for (const std::string& before : {std::string(), answer}) {
+    const Exchange exchange = exchange_by_process(
+        io_.get_executor(), {write_script("read line;" + before + "exec sleep 1000"), {}});
+    boost::asio::cancellation_signal give_up;
+    bool ended = false;
+    auto end = [&](std::exception_ptr, const wire::ExchangeAnswer&) { ended = true; };
+    boost::asio::co_spawn(io_, exchange({"p", wire::Slot::current}),
+                          boost::asio::bind_cancellation_slot(give_up.slot(), end));
+    io_.restart();
+    io_.run_for(100ms);
+    EXPECT_FALSE(ended);
+    give_up.emit(boost::asio::cancellation_type::terminal);
+    const auto began = std::chrono::steady_clock::now();
+    while (!ended && std::chrono::steady_clock::now() - began < 10s) io_.run_for(50ms);
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+    EXPECT_EQ(errno, ECHILD) << "a child was left behind";
+  }
 }
 
 TEST_F(ExchangeProcessTest, OneThatLingersAfterItsAnswerIsEnded) {

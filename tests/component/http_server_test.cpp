@@ -160,6 +160,27 @@ TEST_F(HttpServerTest, DropsAReaderOfEventsThatIsTooSlowAndServesTheOthers) {
   EXPECT_EQ(server_->connections(), 1U);
 }
 
+TEST_F(HttpServerTest, StreamsOfEventsLeaveRoomForRequests) {
+  ServerLimits limits = k_roomy;
+  limits.streams_per_uid = 2;
+  serve(limits);
+  std::vector<UniqueFd> streams;
+  for (int i = 0; i < 2; ++i) {
+    streams.push_back(connect());
+    send(streams.back(), "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+    EXPECT_THAT(receive(streams.back()), StartsWith("HTTP/1.1 200"));
+  }
+  const auto third = connect();
+  send(third, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 429"));
+  send(third, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(third), HasSubstr("GET /x"));
+  streams.clear();
+  io_.run_for(std::chrono::milliseconds(100));
+  send(third, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 200"));
+}
+
 TEST_F(HttpServerTest, AReaderOfEventsThatGoesAwayIsNoticedAtOnce) {
   serve(k_roomy);
   auto fd = connect();

@@ -129,7 +129,7 @@ def test_fob_watch_shows_tokens_by_fingerprint_and_outlives_the_daemon(enrolled)
     line = watch.await_line(f"token {token['fingerprint']}, valid for ")
     assert "prod-query" in line and token["access_token"] not in line
     enrolled.stop()
-    wait_until(lambda: any("waiting for it to come back" in said for said in watch.said), "fob watch says so")
+    wait_until(lambda: any("waiting for fobd to come back" in said for said in watch.said), "fob watch says so")
     enrolled.start()
     fresh = enrolled.app.token("?wait=10")[1]["fingerprint"]
     watch.await_line(f"token {fresh}, valid for ")

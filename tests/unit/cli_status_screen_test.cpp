@@ -13,9 +13,11 @@ using ::testing::HasSubstr;
 const std::string k_document = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"healthy":true,"profiles":[
   {"name":"prod-query","state":"valid","refresh":"always","fingerprint":"01234567","expires_in":240,
    "expires_at":"2026-01-31T00:04:00Z","scopes":["query","write"],"credential_version":2,"exchanging":false,
-   "next_attempt_in":130,"next_attempt_why":"refresh","last_error":null,"exchanges":{"ok":3,"failed":0},"served":1},
+   "next_attempt_in":130,"next_attempt_why":"refresh","failing":false,
+   "last_error":{"kind":"timeout","detail":"slow","at":"2026-01-30T23:00:00Z"},
+   "exchanges":{"ok":3,"failed":1},"served":1},
   {"name":"dev","state":"none","refresh":"on-demand","fingerprint":null,"expires_in":null,"expires_at":null,
-   "scopes":[],"credential_version":null,"exchanging":true,"next_attempt_in":null,"next_attempt_why":null,
+   "scopes":[],"credential_version":null,"exchanging":true,"next_attempt_in":null,"next_attempt_why":null,"failing":true,
    "last_error":{"kind":"tls","detail":"bad\ncertificate","at":"2026-01-31T00:00:00Z"},
    "exchanges":{"ok":0,"failed":1},"served":0},
   {"name":"idle","state":"idle","refresh":"on-demand","exchanging":false,"exchanges":{"ok":0,"failed":0},"served":0}]})";
@@ -27,7 +29,8 @@ TEST(StatusScreen, ShowsEachProfileCalmly) {
             "fobd 0.1.0, pid 42, up 2 h 5 min\n"
             "prod-query  valid, 4 min left; refresh in 2 min 10 s\n"
             "            credential version 2, token 01234567, scopes query write\n"
-            "            3 exchanges, served 1 time\n"
+            "            4 exchanges (1 failed), served 1 time\n"
+            "            last error 2026-01-30T23:00:00Z (over), timeout: slow\n"
             "dev         no token; exchanging now\n"
             "            1 exchange (1 failed), served 0 times\n"
             "            last error 2026-01-31T00:00:00Z, tls: bad certificate\n"

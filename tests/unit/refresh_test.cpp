@@ -320,9 +320,85 @@ TEST(Refresh, AnExchangeThatHangsWhenTheNetworkComesUpBeginsAnew) {
   const auto actions = machine.on_change(k_start + 5s, Change::network_up);
   EXPECT_TRUE(actions.abandon);
   EXPECT_TRUE(actions.exchange);
-  const auto flap = machine.on_change(k_start + 7s, Change::network_up);
-  EXPECT_FALSE(flap.abandon) << "a network that flaps must let a slow exchange end";
-  EXPECT_TRUE(machine.on_change(k_start + 15s, Change::network_up).abandon);
+  // The address comes after the link; the exchange that began between them is given its second, no more.
+  EXPECT_EQ(machine.on_change(k_start + 5300ms, Change::network_up).wake_at, k_start + 6s);
+  EXPECT_TRUE(machine.on_timer(k_start + 6s).abandon);
+}
+
+// Runs ten minutes in which the network comes up every three seconds and each exchange ends, as it may, after
+// `takes`. How often one began, and how often one ended.
+std::pair<int, int> ten_flapping_minutes(std::chrono::seconds takes, bool well) {
+  Refresh machine({}, k_start);
+  int begun = 0, ended = 0;
+  std::optional<BootTime> timer, end;
+  const auto obey = [&](BootTime now, Actions actions) {
+    if (actions.exchange) {
+      ++begun;
+      end = now + takes;
+    }
+    timer = actions.wake_at;
+  };
+  obey(k_start, machine.on_start(k_start));
+  for (BootTime now = k_start; now < k_start + 600s; now += 100ms) {
+    if (end && *end <= now) {
+      ++ended;
+      end.reset();
+      obey(now, well ? machine.on_token(now, a_token(now, 10000s), 0.5)
+                     : machine.on_failure(now, a_failure(ErrorCode::unreachable), 0.5));
+    }
+    if (timer && *timer <= now) obey(now, machine.on_timer(now));
+    if ((now - k_start) % 3s == 0s) obey(now, machine.on_change(now, Change::network_up));
+  }
+  return {begun, ended};
+}
+
+TEST(Refresh, ANetworkThatFlapsForEverLetsASlowExchangeEnd) {
+  const auto [begun, ended] = ten_flapping_minutes(13s, true);
+  EXPECT_EQ(ended, 1);
+  EXPECT_LE(begun, 8);
+}
+
+TEST(Refresh, ANetworkThatFlapsForEverDoesNotSetTheRhythm) {
+  const auto [begun, ended] = ten_flapping_minutes(0s, false);
+  EXPECT_LE(begun, 40) << "an attempt every three seconds would be 200";
+  EXPECT_GE(begun, 10);
+}
+
+TEST(Refresh, OfSeveralChangesNoneIsForgotten) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_change(k_start + 100ms, Change::network_up);
+  machine.on_change(k_start + 200ms, Change::clock_set);
+  const auto actions = machine.on_failure(k_start + 300ms, a_failure(ErrorCode::unreachable), 0.9);
+  EXPECT_EQ(actions.wake_at, k_start + 1s);
+}
+
+TEST(Refresh, AConfigurationMendedDuringAnExchangeIsTriedWhenThatFails) {
+  Refresh machine({}, k_start);
+  machine.on_start(k_start);
+  machine.on_settings_changed(k_start + 1s, {}, true);
+  EXPECT_TRUE(machine.on_failure(k_start + 2s, a_failure(ErrorCode::config), 0.5).exchange);
+  EXPECT_FALSE(machine.on_failure(k_start + 3s, a_failure(ErrorCode::config), 0.5).exchange);
+}
+
+TEST(Refresh, AnExchangeBegunAfterTheCredentialChangedIsTheNewOnes) {
+  Refresh machine = with_token();
+  machine.on_timer(k_start + 80s);
+  machine.on_credential_changed(k_start + 82s);
+  EXPECT_TRUE(machine.on_change(k_start + 83s, Change::network_up).abandon);
+  EXPECT_FALSE(machine.on_token(k_start + 84s, a_token(k_start + 83s, 100s, "new", 2), 0.5).exchange);
+  EXPECT_EQ(machine.token(k_start + 84s)->access_token, "new");
+}
+
+TEST(Refresh, AReloadDoesNotShortenAWaitOfAProfileOnDemand) {
+  Refresh machine({.on_demand = true}, k_start);
+  machine.on_start(k_start);
+  machine.on_demand(k_start, {}, k_start + 5s);
+  machine.on_token(k_start, a_token(k_start, 100s), 0.5);
+  machine.on_refresh_wanted(k_start + 50s);
+  machine.on_failure(k_start + 51s, {ErrorCode::rate_limited, "", 60s}, 0.5);
+  machine.on_settings_changed(k_start + 52s, {.on_demand = true}, false);
+  EXPECT_FALSE(machine.on_demand(k_start + 95s, 60s, k_start + 96s).actions.exchange);
 }
 
 TEST(Refresh, AnExchangeThatHadJustBegunWhenTheNetworkCameUpMayEndAndIsThenTriedAgainSoon) {

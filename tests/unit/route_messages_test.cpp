@@ -32,11 +32,20 @@ Bytes link(int index, unsigned flags) {
   return message(RTM_NEWLINK, info);
 }
 
-Bytes address(unsigned char scope, unsigned char flags) {
-  ifaddrmsg info{};
-  info.ifa_scope = scope;
-  info.ifa_flags = flags;
-  return message(RTM_NEWADDR, info);
+struct Address {
+  ifaddrmsg info;
+  rtattr attribute;
+  std::uint32_t value;
+};
+
+Bytes address(unsigned char scope, unsigned char flags, std::uint32_t value = 1,
+              std::uint16_t type = RTM_NEWADDR) {
+  Address address{};
+  address.info.ifa_scope = scope;
+  address.info.ifa_flags = flags;
+  address.attribute = {sizeof(rtattr) + sizeof(std::uint32_t), IFA_LOCAL};
+  address.value = value;
+  return message(type, address);
 }
 
 Bytes route(unsigned char length, unsigned char type) {
@@ -64,6 +73,15 @@ TEST(RouteMessages, AnAddressOrADefaultRouteIsANetwork) {
   EXPECT_TRUE(messages.tell_of_network(route(0, RTN_UNICAST)));
   EXPECT_FALSE(messages.tell_of_network(route(24, RTN_UNICAST)));
   EXPECT_FALSE(messages.tell_of_network(route(0, RTN_UNREACHABLE)));
+}
+
+TEST(RouteMessages, AnAddressThatIsOnlyMadeToLiveLongerIsNoNews) {
+  RouteMessages messages;
+  EXPECT_TRUE(messages.tell_of_network(address(RT_SCOPE_UNIVERSE, 0, 1)));
+  EXPECT_FALSE(messages.tell_of_network(address(RT_SCOPE_UNIVERSE, 0, 1)));
+  EXPECT_TRUE(messages.tell_of_network(address(RT_SCOPE_UNIVERSE, 0, 2)));
+  EXPECT_FALSE(messages.tell_of_network(address(RT_SCOPE_UNIVERSE, 0, 1, RTM_DELADDR)));
+  EXPECT_TRUE(messages.tell_of_network(address(RT_SCOPE_UNIVERSE, 0, 1)));
 }
 
 TEST(RouteMessages, ReadsEveryMessageOfADatagram) {
