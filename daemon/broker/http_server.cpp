@@ -1,7 +1,6 @@
 #include "daemon/broker/http_server.hpp"
 
 #include "ipc/transport/descriptor_reserve.hpp"
-#include "ipc/transport/timers.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -18,11 +17,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
-#include <algorithm>
 #include <array>
-#include <list>
-#include <malloc.h>
-#include <map>
 #include <utility>
 
 namespace fob::broker {
@@ -34,7 +29,6 @@ namespace {
 
 using Socket = asio::local::stream_protocol::socket;
 using Acceptor = asio::local::stream_protocol::acceptor;
-using Steady = std::chrono::steady_clock;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
@@ -45,22 +39,14 @@ constexpr std::size_t k_max_drained = 1024 * 1024;
 constexpr std::chrono::seconds k_drain_deadline{2};
 // How long accepting rests when the kernel has no descriptor left and no connection could be given up.
 constexpr std::chrono::milliseconds k_accept_rest{100};
-// From so many connections on, their memory is given back to the kernel once they are gone.
-constexpr std::size_t k_crowd = 64;
-constexpr std::chrono::milliseconds k_trim_delay{500};
 
 struct Session;
 using SessionPtr = std::shared_ptr<Session>;
 
-struct Session {
-  Session(Socket s, transport::Peer p) : socket(std::move(s)), peer(std::move(p)) {}
-  Socket socket;
-  transport::Peer peer;
+struct Session final : Connection {
+  using Connection::Connection;
   beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};
-  Steady::time_point deadline = Steady::time_point::max();
-  bool answered = false;   ///< at least one request; before that there is no patience for an idle connection
-  bool evictable = false;  ///< waiting for a request, or for the rest of one
-  std::optional<std::list<SessionPtr>::iterator> place;  ///< among the server's sessions
+  bool answered = false;  ///< at least one request; before that there is no patience for an idle connection
 };
 
 // What to tell a client whose bytes Beast does not take; nothing where it has gone away.
@@ -124,10 +110,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler, spdlog::logger& log)
       : io_(io),
         acceptor_(io, asio::local::stream_protocol(), listener.release()),
-        sweep_(io),
-        trim_(io),
         reserve_(io),
         limits_(limits),
+        connections_(std::make_shared<Connections>(io, limits)),
         handler_(std::move(handler)),
         log_(log) {}
 
@@ -137,12 +122,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     stopped_ = true;
-    sweep_.cancel();
-    trim_.cancel();
-    for (const auto& session : sessions_) session->socket.close(ignored);
+    connections_->stop();
   }
 
-  std::size_t connections() const { return sessions_.size(); }
+  std::size_t connections() const { return connections_->size(); }
 
  private:
   class Sink final : public EventSink {
@@ -163,72 +146,19 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     std::function<void()> told_;
   };
 
-  // One more stream of a user, while it lives.
-  class StreamCount {
-   public:
-    StreamCount(std::map<uid_t, std::size_t>& streams, uid_t uid) : streams_(streams), uid_(uid) {
-      ++streams_[uid_];
-    }
-    StreamCount(const StreamCount&) = delete;
-    StreamCount& operator=(const StreamCount&) = delete;
-    ~StreamCount() {
-      if (--streams_[uid_] == 0) streams_.erase(uid_);
-    }
-
-   private:
-    std::map<uid_t, std::size_t>& streams_;
-    uid_t uid_;
-  };
-
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self) {
     while (!self->stopped_) {
-      self->reserve_.prepare(self->sessions_.size());
+      self->reserve_.prepare(self->connections_->size());
       auto [error, socket] = co_await self->acceptor_.async_accept(k_tuple);
       if (!error) {
         self->admit(std::move(socket));
-      } else if (!self->stopped_ && error != asio::error::connection_aborted && !self->evict(std::nullopt)) {
+      } else if (!self->stopped_ && error != asio::error::connection_aborted &&
+                 !self->connections_->make_room()) {
         self->log_.warn("cannot accept connections: {}", error.message());
         asio::steady_timer rest(self->io_, k_accept_rest);
         co_await rest.async_wait(k_tuple);
       }
     }
-  }
-
-  // Closes what is past its deadline. One timer for all connections, armed for the earliest; none when none
-  // is open.
-  void sweep() {
-    const auto now = Steady::now();
-    auto next = Steady::time_point::max();
-    for (const auto& session : sessions_) {
-      if (session->deadline <= now) {
-        close(*session);
-      } else {
-        next = std::min(next, session->deadline);
-      }
-    }
-    arm_sweep(next);
-  }
-
-  void arm_sweep(Steady::time_point when) {
-    armed_ = when;
-    sweep_.cancel();
-    if (when == Steady::time_point::max()) return;
-    sweep_.expires_at(when);
-    sweep_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-      if (!error && !self->stopped_) self->sweep();
-    });
-  }
-
-  static void close(Session& session) {
-    boost::system::error_code ignored;
-    session.socket.close(ignored);
-    session.deadline = Steady::time_point::max();
-    session.evictable = false;
-  }
-
-  void set_deadline(Session& session, std::chrono::seconds from_now) {
-    session.deadline = Steady::now() + from_now;
-    if (session.deadline < armed_) arm_sweep(session.deadline);
   }
 
   void admit(Socket socket) {
@@ -237,78 +167,15 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       log_.warn("a connection was dropped: {}", peer.error().detail);
       return;
     }
-    const uid_t uid = peer->uid;
-    if (per_uid_[uid] >= limits_.connections_per_uid) evict(uid);
-    if (sessions_.size() >= limits_.connections) evict(std::nullopt);
-    const bool full = sessions_.size() >= limits_.connections || per_uid_[uid] >= limits_.connections_per_uid;
     auto session = std::make_shared<Session>(std::move(socket), std::move(*peer));
-    if (full) return turn_away(*session);
-    session->place = sessions_.insert(sessions_.end(), session);
-    ++per_uid_[uid];
-    most_ = std::max(most_, sessions_.size());
+    if (!connections_->admit(session)) return turn_away(*session);
     asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
-  }
-
-  // Gives up the connection that has been silent the longest (of this user, or of the user with the most
-  // such).
-  bool evict(std::optional<uid_t> uid) {
-    if (!uid) uid = quietest_crowd();
-    const auto victim = std::find_if(sessions_.begin(), sessions_.end(), [&](const SessionPtr& s) {
-      return s->evictable && uid && s->peer.uid == *uid;
-    });
-    if (victim == sessions_.end()) return false;
-    close(**victim);
-    forget(*victim);
-    return true;
-  }
-
-  std::optional<uid_t> quietest_crowd() const {
-    std::map<uid_t, std::size_t> silent;
-    for (const auto& session : sessions_)
-      if (session->evictable) ++silent[session->peer.uid];
-    const auto most = std::max_element(silent.begin(), silent.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (most == silent.end()) return std::nullopt;
-    return most->first;
-  }
-
-  // By value: the list's own is gone in the midst of it.
-  void forget(SessionPtr session) {
-    if (!session->place) return;
-    sessions_.erase(*session->place);
-    session->place.reset();
-    if (const auto count = per_uid_.find(session->peer.uid); count != per_uid_.end() && --count->second == 0)
-      per_uid_.erase(count);
-    if (sessions_.empty()) {
-      arm_sweep(Steady::time_point::max());
-      transport::forget_met_deadlines(io_.get_executor());
-    }
-    if (most_ >= k_crowd && sessions_.size() < k_crowd / 8) {
-      most_ = sessions_.size();
-      return_memory();
-    }
-  }
-
-  // glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too,
-  // it is given back to the kernel.
-  void return_memory() {
-    trim_.expires_after(k_trim_delay);
-    trim_.async_wait([](const boost::system::error_code& error) {
-      if (!error) ::malloc_trim(0);
-    });
-  }
-
-  // The list is in the order of last activity, so that the longest silent stands first.
-  void begin_reading(const SessionPtr& session) {
-    session->evictable = true;
-    if (session->place) sessions_.splice(sessions_.end(), sessions_, *session->place);
   }
 
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, SessionPtr session) {
     bool open = true;
     while (open && session->socket.is_open()) open = co_await self->serve_one(session);
-    close(*session);
-    self->forget(session);
+    self->connections_->leave(session);
   }
 
   // One request and its answer; whether the connection lives on.
@@ -317,8 +184,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     parser.header_limit(wire::k_max_head);
     parser.body_limit(wire::k_max_body);
     const auto error = co_await read(session, parser);
-    session->evictable = false;
-    session->deadline = Steady::time_point::max();
+    Connections::request_came(*session);
     if (error) {
       if (const auto refused = refusal(error)) co_await refuse(session, *refused);
       co_return false;
@@ -329,7 +195,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const bool is_head = parser.get().method() == http::verb::head;
     Request request = to_request(parser, session->peer);
     const Response response = co_await answer(std::move(request));
-    if (response.events && !is_head && admits_stream(session->peer.uid)) {
+    if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
       co_await stream(session, response.events, version);
       co_return false;
     }
@@ -343,18 +209,18 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<boost::system::error_code> read(SessionPtr session, Parser& parser) {
-    begin_reading(session);
+    connections_->await_request(session);
     if (session->buffer.size() == 0) {
-      set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);
+      connections_->set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);
       const auto [waited] = co_await session->socket.async_wait(Socket::wait_read, k_tuple);
       if (waited) co_return waited;
     }
-    set_deadline(*session, limits_.head_deadline);
+    connections_->set_deadline(*session, limits_.head_deadline);
     const auto [head_error, head_size] =
         co_await http::async_read_header(session->socket, session->buffer, parser, k_tuple);
     if (head_error || parser.is_done()) co_return head_error;
 
-    set_deadline(*session, limits_.body_deadline);
+    connections_->set_deadline(*session, limits_.body_deadline);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       http::response<http::empty_body> go_on(http::status::continue_, 11);
       const bool written = co_await write(session, std::move(go_on));
@@ -375,14 +241,6 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return problem_response(fail(ErrorCode::internal, "fobd could not answer; its log says why"));
   }
 
-  bool admits_stream(uid_t uid) const {
-    std::size_t all = 0;
-    for (const auto& [user, count] : streams_) all += count;
-    const auto own = streams_.find(uid);
-    return (own == streams_.end() || own->second < limits_.streams_per_uid) &&
-           all < 4 * limits_.streams_per_uid;
-  }
-
   // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
   asio::awaitable<void> stream(SessionPtr session, std::function<asio::awaitable<void>(EventSinkPtr)> events,
                                unsigned version) {
@@ -392,9 +250,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     head.keep_alive(false);
     const bool written = co_await write(session, std::move(head));
     if (!written) co_return;
-    session->deadline = Steady::time_point::max();
+    Connections::clear_deadline(*session);
     const auto sink = std::make_shared<Sink>(shared_from_this(), session);
-    const StreamCount counted(streams_, session->peer.uid);
+    const Connections::Stream counted(connections_, session->peer.uid);
     asio::co_spawn(io_, notice_end(session, sink), asio::detached);
     try {
       co_await events(sink);
@@ -406,23 +264,23 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // A reader of events has nothing more to say: whatever comes from it is its end.
   static asio::awaitable<void> notice_end(SessionPtr session, std::shared_ptr<Sink> sink) {
     co_await session->socket.async_wait(Socket::wait_read, k_tuple);
-    close(*session);
+    Connections::close(*session);
     sink->gone();
   }
 
   template <class Message>
   asio::awaitable<bool> write(SessionPtr session, Message message) {
-    set_deadline(*session, limits_.write_deadline);
+    connections_->set_deadline(*session, limits_.write_deadline);
     const auto [error, size] = co_await http::async_write(session->socket, message, k_tuple);
     co_return !error;
   }
 
   asio::awaitable<bool> write_text(SessionPtr session, std::string text) {
     if (!session->socket.is_open()) co_return false;
-    set_deadline(*session, limits_.write_deadline);
+    connections_->set_deadline(*session, limits_.write_deadline);
     const auto bytes = asio::buffer(text);
     const auto [error, size] = co_await asio::async_write(session->socket, bytes, k_tuple);
-    session->deadline = Steady::time_point::max();
+    Connections::clear_deadline(*session);
     co_return !error;
   }
 
@@ -432,7 +290,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!written) co_return;
     boost::system::error_code ignored;
     session->socket.shutdown(Socket::shutdown_send, ignored);
-    set_deadline(*session, k_drain_deadline);
+    connections_->set_deadline(*session, k_drain_deadline);
     std::array<char, 4096> waste{};
     for (std::size_t drained = 0; drained < k_max_drained;) {
       const auto into = asio::buffer(waste);
@@ -455,18 +313,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
 
   asio::io_context& io_;
   Acceptor acceptor_;
-  asio::steady_timer sweep_;
-  asio::steady_timer trim_;
   transport::DescriptorReserve reserve_;
-  Steady::time_point armed_ = Steady::time_point::max();
   ServerLimits limits_;
+  std::shared_ptr<Connections> connections_;
   Handler handler_;
   spdlog::logger& log_;
   bool stopped_ = false;
-  std::list<SessionPtr> sessions_;
-  std::map<uid_t, std::size_t> per_uid_;
-  std::map<uid_t, std::size_t> streams_;
-  std::size_t most_ = 0;
 };
 
 HttpServer::HttpServer(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,

@@ -1,8 +1,9 @@
 // HTTP/1.1 on a Unix socket. Everything that arrives here may come from any process on the device and is
 // hostile: Beast's parser reads it, sizes and times are bounded, and one user's connections cannot push out
-// another's. What a request means is the handler's affair.
+// another's (connections.hpp). What a request means is the handler's affair.
 #pragma once
 
+#include "daemon/broker/connections.hpp"
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/transport/peer.hpp"
 #include "ipc/wire/app_messages.hpp"
@@ -54,18 +55,6 @@ Response problem_response(const wire::Problem& problem);
 Response problem_response(const Error& error);
 
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
-
-struct ServerLimits {
-  std::size_t connections;          ///< in all
-  std::size_t connections_per_uid;  ///< of one user
-  /// Event streams of one user, and four times as many in all: nobody's connection is given up for them, so
-  /// they must leave room for requests.
-  std::size_t streams_per_uid = 256;
-  std::chrono::seconds head_deadline{10};
-  std::chrono::seconds body_deadline{10};
-  std::chrono::seconds write_deadline{10};
-  std::chrono::seconds idle_deadline{120};
-};
 
 /// Serves one listening socket on the io_context's thread until it is destroyed.
 class HttpServer {

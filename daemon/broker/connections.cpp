@@ -1,0 +1,165 @@
+#include "daemon/broker/connections.hpp"
+
+#include "ipc/transport/timers.hpp"
+
+#include <algorithm>
+#include <malloc.h>
+#include <numeric>
+
+namespace fob::broker {
+namespace {
+
+using Steady = std::chrono::steady_clock;
+
+// From so many connections on, their memory is given back to the kernel once they are gone.
+constexpr std::size_t k_crowd = 64;
+constexpr std::chrono::milliseconds k_trim_delay{500};
+
+bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<const uid_t, std::size_t>& b) {
+  return a.second < b.second;
+}
+
+}  // namespace
+
+Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits)
+    : io_(io), limits_(limits), sweep_(io), trim_(io) {}
+
+bool Connections::admit(ConnectionPtr connection) {
+  const uid_t uid = connection->peer.uid;
+  const auto own = [&] {
+    const auto count = per_uid_.find(uid);
+    return count == per_uid_.end() ? 0 : count->second;
+  };
+  if (own() >= limits_.connections_per_uid) evict(uid);
+  if (all_.size() >= limits_.connections) evict(std::nullopt);
+  if (all_.size() >= limits_.connections || own() >= limits_.connections_per_uid) return false;
+  connection->place = all_.insert(all_.end(), connection);
+  ++per_uid_[uid];
+  most_ = std::max(most_, all_.size());
+  return true;
+}
+
+bool Connections::make_room() { return evict(std::nullopt); }
+
+void Connections::leave(ConnectionPtr connection) {
+  close(*connection);
+  forget(std::move(connection));
+}
+
+void Connections::stop() {
+  stopped_ = true;
+  sweep_.cancel();
+  trim_.cancel();
+  for (const auto& connection : all_) close(*connection);
+}
+
+void Connections::set_deadline(Connection& connection, std::chrono::seconds from_now) {
+  connection.deadline = Steady::now() + from_now;
+  if (connection.deadline < armed_) arm_sweep(connection.deadline);
+}
+
+void Connections::clear_deadline(Connection& connection) { connection.deadline = Steady::time_point::max(); }
+
+void Connections::await_request(const ConnectionPtr& connection) {
+  connection->evictable = true;
+  if (connection->place) all_.splice(all_.end(), all_, *connection->place);
+}
+
+void Connections::request_came(Connection& connection) {
+  connection.evictable = false;
+  clear_deadline(connection);
+}
+
+void Connections::close(Connection& connection) {
+  boost::system::error_code ignored;
+  connection.socket.close(ignored);
+  request_came(connection);
+}
+
+void Connections::sweep() {
+  const auto now = Steady::now();
+  auto next = Steady::time_point::max();
+  for (const auto& connection : all_) {
+    if (connection->deadline <= now) {
+      close(*connection);
+    } else {
+      next = std::min(next, connection->deadline);
+    }
+  }
+  arm_sweep(next);
+}
+
+void Connections::arm_sweep(Steady::time_point when) {
+  armed_ = when;
+  sweep_.cancel();
+  if (when == Steady::time_point::max()) return;
+  sweep_.expires_at(when);
+  sweep_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    if (!error && !self->stopped_) self->sweep();
+  });
+}
+
+bool Connections::evict(std::optional<uid_t> uid) {
+  if (!uid) uid = quietest_crowd();
+  const auto victim = std::find_if(all_.begin(), all_.end(), [&](const ConnectionPtr& connection) {
+    return connection->evictable && uid && connection->peer.uid == *uid;
+  });
+  if (victim == all_.end()) return false;
+  leave(*victim);
+  return true;
+}
+
+std::optional<uid_t> Connections::quietest_crowd() const {
+  std::map<uid_t, std::size_t> silent;
+  for (const auto& connection : all_)
+    if (connection->evictable) ++silent[connection->peer.uid];
+  const auto most = std::max_element(silent.begin(), silent.end(), has_fewer);
+  if (most == silent.end()) return std::nullopt;
+  return most->first;
+}
+
+// By value: the list's own is gone in the midst of it.
+void Connections::forget(ConnectionPtr connection) {
+  if (!connection->place) return;
+  all_.erase(*connection->place);
+  connection->place.reset();
+  const auto count = per_uid_.find(connection->peer.uid);
+  if (count != per_uid_.end() && --count->second == 0) per_uid_.erase(count);
+  if (all_.empty()) {
+    arm_sweep(Steady::time_point::max());
+    transport::forget_met_deadlines(io_.get_executor());
+  }
+  if (most_ >= k_crowd && all_.size() < k_crowd / 8) {
+    most_ = all_.size();
+    return_memory();
+  }
+}
+
+// glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too, it
+// is given back to the kernel.
+void Connections::return_memory() {
+  trim_.expires_after(k_trim_delay);
+  trim_.async_wait([](const boost::system::error_code& error) {
+    if (!error) ::malloc_trim(0);
+  });
+}
+
+Connections::Stream::Stream(std::shared_ptr<Connections> connections, uid_t uid)
+    : connections_(std::move(connections)), uid_(uid) {
+  ++connections_->streams_[uid_];
+}
+
+Connections::Stream::~Stream() {
+  if (--connections_->streams_[uid_] == 0) connections_->streams_.erase(uid_);
+}
+
+bool Connections::may_stream(uid_t uid) const {
+  const std::size_t all =
+      std::accumulate(streams_.begin(), streams_.end(), std::size_t{0},
+                      [](std::size_t sum, const auto& of_user) { return sum + of_user.second; });
+  const auto own = streams_.find(uid);
+  return (own == streams_.end() || own->second < limits_.streams_per_uid) &&
+         all < 4 * limits_.streams_per_uid;
+}
+
+}  // namespace fob::broker

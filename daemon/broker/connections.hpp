@@ -1,0 +1,110 @@
+// Who is connected, how long each may take, and whose connection gives way when the house is full. Knows
+// sockets, users and deadlines, and nothing of what is said on them.
+#pragma once
+
+#include "ipc/transport/peer.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sys/types.h>
+
+namespace fob::broker {
+
+struct ServerLimits {
+  std::size_t connections;          ///< in all
+  std::size_t connections_per_uid;  ///< of one user
+  /// Event streams of one user, and four times as many in all: nobody's connection is given up for them, so
+  /// they must leave room for requests.
+  std::size_t streams_per_uid = 256;
+  std::chrono::seconds head_deadline{10};
+  std::chrono::seconds body_deadline{10};
+  std::chrono::seconds write_deadline{10};
+  std::chrono::seconds idle_deadline{120};
+};
+
+struct Connection;
+using ConnectionPtr = std::shared_ptr<Connection>;
+
+struct Connection {
+  using Socket = boost::asio::local::stream_protocol::socket;
+
+  Connection(Socket s, transport::Peer p) : socket(std::move(s)), peer(std::move(p)) {}
+  virtual ~Connection() = default;
+
+  Socket socket;
+  transport::Peer peer;
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  bool evictable = false;                                   ///< waiting for a request, or for the rest of one
+  std::optional<std::list<ConnectionPtr>::iterator> place;  ///< among all
+};
+
+/// One thread. Held by shared_ptr, since its timers outlive a stop for a moment.
+class Connections : public std::enable_shared_from_this<Connections> {
+ public:
+  Connections(boost::asio::io_context& io, const ServerLimits& limits);
+
+  /// Takes the connection in, in the place of the one that has been silent the longest if the house is full
+  /// (of the same user, or of the user with the most such). False where none is silent.
+  bool admit(ConnectionPtr connection);
+  /// Gives up the connection that has been silent the longest, whosever; false where none is.
+  bool make_room();
+  /// Closes it and takes it out.
+  void leave(ConnectionPtr connection);
+  /// Closes all. Nothing is armed after it.
+  void stop();
+  std::size_t size() const { return all_.size(); }
+
+  /// Closes it so much later, unless that is changed.
+  void set_deadline(Connection& connection, std::chrono::seconds from_now);
+  static void clear_deadline(Connection& connection);
+  /// It is idle, or in the midst of a request: from now on it is the last to be given up, but it may be.
+  void await_request(const ConnectionPtr& connection);
+  /// Its request is there: it is not given up until it is answered.
+  static void request_came(Connection& connection);
+  static void close(Connection& connection);
+
+  /// One more event stream of a user, while it lives.
+  class Stream {
+   public:
+    Stream(std::shared_ptr<Connections> connections, uid_t uid);
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream();
+
+   private:
+    std::shared_ptr<Connections> connections_;
+    uid_t uid_;
+  };
+  /// Whether this user may have one more event stream.
+  bool may_stream(uid_t uid) const;
+
+ private:
+  void sweep();
+  void arm_sweep(std::chrono::steady_clock::time_point when);
+  bool evict(std::optional<uid_t> uid);
+  std::optional<uid_t> quietest_crowd() const;
+  void forget(ConnectionPtr connection);
+  void return_memory();
+
+  boost::asio::io_context& io_;
+  ServerLimits limits_;
+  // One timer for all, armed for the earliest deadline; none when none is open.
+  boost::asio::steady_timer sweep_;
+  std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::max();
+  boost::asio::steady_timer trim_;
+  bool stopped_ = false;
+  std::list<ConnectionPtr> all_;  ///< in the order of last activity: the longest silent stands first
+  std::map<uid_t, std::size_t> per_uid_;
+  std::map<uid_t, std::size_t> streams_;
+  std::size_t most_ = 0;
+};
+
+}  // namespace fob::broker
