@@ -41,7 +41,8 @@ class Network:
 
     def inside(self, *command):
         """The command line that runs a program in here; the program is then the process that was started."""
-        return ["nsenter", "--target", str(self.holder.pid), "--net", "--mount", *map(str, command)]
+        # With --root, since a mount namespace is entered at its own root, which is not ours in a chroot.
+        return ["nsenter", "--target", str(self.holder.pid), "--net", "--mount", "--root", *map(str, command)]
 
     def run(self, *command):
         done = subprocess.run(self.inside(*command), capture_output=True, text=True, check=False)
