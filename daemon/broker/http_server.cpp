@@ -244,6 +244,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
   asio::awaitable<void> stream(SessionPtr session, std::function<asio::awaitable<void>(EventSinkPtr)> events,
                                unsigned version) {
+    // Counted before anything is awaited, so that none slips past the bound meanwhile.
+    const Connections::Stream counted(connections_, session->peer.uid);
     http::response<http::empty_body> head(http::status::ok, version);
     head.set(http::field::content_type, "text/event-stream");
     head.set(http::field::cache_control, "no-store");
@@ -252,7 +254,6 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!written) co_return;
     Connections::clear_deadline(*session);
     const auto sink = std::make_shared<Sink>(shared_from_this(), session);
-    const Connections::Stream counted(connections_, session->peer.uid);
     asio::co_spawn(io_, notice_end(session, sink), asio::detached);
     try {
       co_await events(sink);

@@ -49,6 +49,11 @@ class BrokerTest : public ::testing::Test {
     return std::make_unique<Broker>(std::move(*config), config_file(), ::geteuid(), surroundings());
   }
 
+  Result<void> reload_with(Broker& broker, const std::string& text) {
+    EXPECT_TRUE(replace_file(config_file(), text, 0600, ErrorCode::config));
+    return broker.reload();
+  }
+
   std::filesystem::path config_file() const { return directory_.path() / "fob.toml"; }
 
   Surroundings surroundings() {
@@ -314,8 +319,7 @@ TEST_F(BrokerTest, AProfileThatIsTakenAwayEndsItsExchange) {
   hang_ = true;
   const auto broker = make_broker();
   run_until([&] { return exchanges_ == 1; });
-  ASSERT_TRUE(replace_file(config_file(), "[profile.q]\nrefresh = \"on-demand\"\n", 0600, ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, "[profile.q]\nrefresh = \"on-demand\"\n"));
   run_until([&] { return at_once_ == 0; });
   EXPECT_EQ(at_once_, 0);
 }
@@ -403,8 +407,7 @@ TEST_F(EventsTest, EndWithTheGrant) {
   const auto reader = follow(*broker);
   const std::string granted_to_nobody =
       std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nunit = \"x.service\"\n";
-  ASSERT_TRUE(replace_file(config_file(), granted_to_nobody, 0600, ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, granted_to_nobody));
   run_until([&] { return streams_ == 0; });
   EXPECT_TRUE(reader->taken.ends_with("event: revoked\ndata: {\"profile\":\"p\"}\n\n")) << reader->taken;
 }
@@ -413,8 +416,7 @@ TEST_F(EventsTest, GoOnWhenTheProfileIsConfiguredAnew) {
   const auto broker = make_broker();
   ASSERT_TRUE(run((*broker->keeper("p"))->refresh()));
   const auto reader = follow(*broker);
-  ASSERT_TRUE(replace_file(config_file(), "[profile.p]\nscopes = [\"write\"]\n", 0600, ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, "[profile.p]\nscopes = [\"write\"]\n"));
   run_until([&] { return reader->taken.find("token-2") != std::string::npos; });
   EXPECT_EQ(reader->taken.find("revoked"), std::string::npos);
   reader->go();
@@ -425,8 +427,7 @@ TEST_F(EventsTest, EndWithTheProfile) {
   const auto broker = make_broker();
   ASSERT_TRUE(run((*broker->keeper("p"))->refresh()));
   const auto reader = follow(*broker);
-  ASSERT_TRUE(replace_file(config_file(), "[profile.q]\n", 0600, ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, "[profile.q]\n"));
   run_until([&] { return streams_ == 0; });
   EXPECT_THAT(reader->taken, HasSubstr("event: revoked"));
 }
@@ -441,8 +442,7 @@ TEST_F(EventsTest, AreForThoseThatAreGrantedTheProfile) {
 
 TEST_F(BrokerTest, ABadFileOnReloadKeepsTheOldOneInForce) {
   const auto broker = make_broker();
-  ASSERT_TRUE(replace_file(config_file(), "[profil.p]\n", 0600, ErrorCode::config));
-  EXPECT_FALSE(broker->reload());
+  EXPECT_FALSE(reload_with(*broker, "[profil.p]\n"));
   EXPECT_TRUE(broker->keeper("p"));
 }
 
@@ -450,8 +450,7 @@ TEST_F(BrokerTest, AReloadKeepsTheTokenOfAProfileThatDidNotChange) {
   const auto broker = make_broker();
   const auto handler = app_interface(*broker, clock_);
   ASSERT_EQ(ask(handler, "GET", "/v1/token?profile=p").status, 200);
-  ASSERT_TRUE(replace_file(config_file(), std::string(k_config) + "[profile.q]\n", 0600, ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, std::string(k_config) + "[profile.q]\n"));
   EXPECT_TRUE((*broker->keeper("p"))->status().token);
   EXPECT_FALSE((*broker->keeper("q"))->status().token);
 }
@@ -459,9 +458,7 @@ TEST_F(BrokerTest, AReloadKeepsTheTokenOfAProfileThatDidNotChange) {
 TEST_F(BrokerTest, AReloadDropsTheTokenWhoseAuthorityChanged) {
   const auto broker = make_broker();
   ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
-  ASSERT_TRUE(replace_file(config_file(), "[profile.p]\nendpoint = \"https://other.example/t\"\n", 0600,
-                           ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(reload_with(*broker, "[profile.p]\nendpoint = \"https://other.example/t\"\n"));
   EXPECT_FALSE((*broker->keeper("p"))->status().token);
 }
 
@@ -469,10 +466,8 @@ TEST_F(BrokerTest, AReloadKeepsTheTokenWhereOnlyTheWayToTheAuthorityChanged) {
   const auto broker = make_broker();
   ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
   failure_ = {ErrorCode::unreachable, 0, "away", std::nullopt};
-  ASSERT_TRUE(replace_file(config_file(),
-                           std::string(k_config) + "idle_after = \"6h\"\nca_file = \"/other.pem\"\n", 0600,
-                           ErrorCode::config));
-  ASSERT_TRUE(broker->reload());
+  ASSERT_TRUE(
+      reload_with(*broker, std::string(k_config) + "idle_after = \"6h\"\nca_file = \"/other.pem\"\n"));
   EXPECT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token?profile=p").status, 200);
 }
 
