@@ -16,6 +16,7 @@ std::string toml_string(std::string_view text) {
 
 std::string to_toml(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return toml_string(*text);
+  if (const auto* yes = std::get_if<bool>(&value)) return *yes ? "true" : "false";
   std::string list;
   for (const auto& element : std::get<std::vector<std::string>>(value))
     list += (list.empty() ? "" : ", ") + toml_string(element);
@@ -23,7 +24,9 @@ std::string to_toml(const Value& value) {
 }
 
 bool is_empty(const Value& value) {
-  return std::visit([](const auto& v) { return v.empty(); }, value);
+  if (const auto* text = std::get_if<std::string>(&value)) return text->empty();
+  const auto* list = std::get_if<std::vector<std::string>>(&value);
+  return list != nullptr && list->empty();
 }
 
 template <class T>
@@ -49,6 +52,7 @@ const Profile* Config::find(std::string_view name) const {
 
 std::string show(const Config& config) {
   std::string out = show_table("[daemon]", daemon_options(), config.daemon);
+  out += show_table("[fleet]", fleet_options(), config.fleet);
   for (const auto& [name, profile] : config.profiles)
     out += show_table("[profile." + (name.find('.') == std::string::npos ? name : toml_string(name)) + "]",
                       profile_options(), profile);

@@ -16,6 +16,13 @@
 namespace fob::config {
 
 enum class StoreKind : std::uint8_t { systemd_creds, secret_service, file };
+/// What the store systemd-creds encrypts with; systemd-creds(1), --with-key=.
+enum class SealingKey : std::uint8_t {
+  automatic,  ///< host_tpm2 where the machine has all that a TPM2 takes (`systemd-creds has-tpm2`), else host
+  host,       ///< /var/lib/systemd/credential.secret, which systemd-creds makes where it is missing
+  tpm2,
+  host_tpm2  ///< it takes both to decrypt
+};
 enum class Authority : std::uint8_t { multiset, oauth2 };
 enum class ClientAuth : std::uint8_t { basic, post };
 enum class RefreshMode : std::uint8_t { always, on_demand };
@@ -25,6 +32,8 @@ struct Daemon {
   std::optional<std::string> default_profile;
   std::optional<std::filesystem::path>
       vault_key;  ///< key file of the file store; nothing: STATE/keys/vault.key
+  SealingKey sealing_key = SealingKey::automatic;  ///< of the store systemd-creds
+  bool auto_fallback = false;                      ///< of profiles that do not say otherwise
 };
 
 struct Profile {
@@ -40,6 +49,9 @@ struct Profile {
   ClientAuth client_auth = ClientAuth::basic;
   RefreshMode refresh = RefreshMode::always;
   std::chrono::seconds idle_after{};  ///< 0: never idle
+  /// Use another credential that works while the authority refuses the one in force. Once it is loaded, what
+  /// the profile does not say is what [daemon] says.
+  std::optional<bool> auto_fallback;
 
   bool operator==(const Profile&) const = default;
 };
@@ -50,8 +62,15 @@ struct Grant {
   std::optional<std::string> user, group, exe, exe_sha256, unit, apparmor, selinux;
 };
 
+/// Rotation by bundles (docs/fleet-bundle.md).
+struct Fleet {
+  std::vector<std::string> signers;  ///< public keys of the operators whose bundles count, in base64
+  std::optional<std::filesystem::path> inbox, outbox;  ///< nothing: STATE/fleet/inbox, STATE/fleet/outbox
+};
+
 struct Config {
   Daemon daemon;
+  Fleet fleet;
   std::map<std::string, Profile> profiles;
   std::vector<Grant> grants;
 

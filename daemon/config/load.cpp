@@ -37,6 +37,8 @@ namespace fob::config {
 namespace {
 
 constexpr std::size_t k_max_file = 1024 * 1024;
+// The device's own keys for fleet bundles are kept like a profile's credential.
+constexpr std::string_view k_reserved_name = "fob.device";
 
 // Where an error is: "fob.toml:12: profile.prod-query.endpoint: ".
 class Place {
@@ -66,6 +68,10 @@ Result<Value> value_of(const toml::node& node, Type type, std::string_view form)
   if (type == Type::text) {
     if (!node.is_string()) return wrong_type;
     return Value(node.as_string()->get());
+  }
+  if (type == Type::boolean) {
+    if (!node.is_boolean()) return wrong_type;
+    return Value(node.as_boolean()->get());
   }
   if (!node.is_array()) return wrong_type;
   std::vector<std::string> list;
@@ -105,6 +111,8 @@ Result<void> take_profile(std::string_view name, const toml::node& node, std::st
   if (!node.is_table()) return place.error(node, name, "write [profile." + std::string(name) + "]");
   if (!wire::is_profile_name(name))
     return place.error(node, name, "a profile's name is 1 to 64 letters, digits, '.', '_' or '-'");
+  if (name == k_reserved_name)
+    return place.error(node, name, "fob keeps this device's own keys under this name; choose another");
   if (config.profiles.contains(std::string(name)))
     return place.error(node, name, "this profile is already configured");
 
@@ -148,6 +156,13 @@ Result<void> take_section(std::string_view section, const toml::node& node, std:
     resolve(config.daemon.vault_key, directory);
     return taken;
   }
+  if (section == "fleet") {
+    if (!node.is_table()) return place.error(node, section, "write [fleet]");
+    auto taken = take_table<Fleet>(*node.as_table(), fleet_options(), Place(file, "fleet"), config.fleet);
+    resolve(config.fleet.inbox, directory);
+    resolve(config.fleet.outbox, directory);
+    return taken;
+  }
   if (section == "profile") {
     if (!node.is_table()) return place.error(node, section, "write [profile.NAME]");
     for (const auto& [name, profile] : *node.as_table())
@@ -160,7 +175,7 @@ Result<void> take_section(std::string_view section, const toml::node& node, std:
       if (auto taken = take_grant(grant, file, config); !taken) return taken;
     return {};
   }
-  return place.error(node, section, unknown_key(section, {"daemon", "profile", "grant"}));
+  return place.error(node, section, unknown_key(section, {"daemon", "fleet", "profile", "grant"}));
 }
 
 // toml++ parses soundly with exceptions only: without them 3.3 runs on past some errors into its own
@@ -199,6 +214,14 @@ Result<void> check_references(const Config& config, std::string_view file) {
   return {};
 }
 
+// What a profile leaves to [daemon] is known once every file has been read.
+Result<Config> whole(Config config, std::string_view file) {
+  if (auto checked = check_references(config, file); !checked) return checked.error();
+  for (auto& [name, profile] : config.profiles)
+    if (!profile.auto_fallback) profile.auto_fallback = config.daemon.auto_fallback;
+  return config;
+}
+
 // Who can write the configuration decides where the secret is sent, so it must be root or us.
 Result<std::string> read_part(const std::filesystem::path& file) {
   auto text = read_trusted_file(file, k_max_file, ErrorCode::config);
@@ -224,8 +247,7 @@ Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path&
 Result<Config> parse(std::string_view text, std::string_view name, const std::filesystem::path& directory) {
   Config config;
   if (auto merged = merge(text, name, directory, config); !merged) return merged.error();
-  if (auto checked = check_references(config, name); !checked) return checked.error();
-  return config;
+  return whole(std::move(config), name);
 }
 
 Result<Config> load(const std::filesystem::path& file) {
@@ -237,8 +259,7 @@ Result<Config> load(const std::filesystem::path& file) {
     if (!text) return text.error();
     if (auto merged = merge(*text, part.string(), part.parent_path(), config); !merged) return merged.error();
   }
-  if (auto checked = check_references(config, file.string()); !checked) return checked.error();
-  return config;
+  return whole(std::move(config), file.string());
 }
 
 }  // namespace fob::config

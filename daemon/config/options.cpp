@@ -27,6 +27,9 @@ struct Word {
 constexpr std::array k_stores = {Word{"systemd-creds"sv, StoreKind::systemd_creds},
                                  Word{"secret-service"sv, StoreKind::secret_service},
                                  Word{"file"sv, StoreKind::file}};
+constexpr std::array k_sealing_keys = {Word{"auto"sv, SealingKey::automatic},
+                                       Word{"host"sv, SealingKey::host}, Word{"tpm2"sv, SealingKey::tpm2},
+                                       Word{"host+tpm2"sv, SealingKey::host_tpm2}};
 constexpr std::array k_authorities = {Word{"multiset"sv, Authority::multiset},
                                       Word{"oauth2"sv, Authority::oauth2}};
 constexpr std::array k_client_auths = {Word{"basic"sv, ClientAuth::basic}, Word{"post"sv, ClientAuth::post}};
@@ -52,12 +55,6 @@ Result<void> take_word(const std::array<Word<E>, N>& words, const Value& value, 
     choices += (choices.empty() ? "\"" : ", \"") + std::string(word.word) + "\"";
   }
   return wrong("\"" + text + "\" is none of " + choices);
-}
-
-Result<void> take_store(Daemon& daemon, const Value& value) {
-  if (auto taken = take_word(k_stores, value, daemon.store); !taken) return taken;
-  if (daemon.store == StoreKind::file) return {};
-  return wrong("\"" + std::get<std::string>(value) + "\" is not in this version of fob; use \"file\"");
 }
 
 Result<void> take_text(const Value& value, std::optional<std::string>& target) {
@@ -103,13 +100,24 @@ Result<void> take_proxy(Profile& profile, const Value& value) {
   return take_text(value, profile.proxy);
 }
 
+// A SHA-256 or a public key: 32 bytes.
+bool is_base64_of_32_bytes(const std::string& text) {
+  std::array<unsigned char, 32> bytes{};
+  std::size_t size = 0;
+  return sodium_base642bin(bytes.data(), bytes.size(), text.data(), text.size(), nullptr, &size, nullptr,
+                           sodium_base64_VARIANT_ORIGINAL) == 0 &&
+         size == bytes.size();
+}
+
+Result<void> take_signers(Fleet& fleet, const Value& value) {
+  fleet.signers = std::get<std::vector<std::string>>(value);
+  if (std::all_of(fleet.signers.begin(), fleet.signers.end(), is_base64_of_32_bytes)) return {};
+  return wrong("each must be a public key as `fob fleet keygen` prints it, 44 characters ending in =");
+}
+
 Result<void> take_pin(Profile& profile, const Value& value) {
   const auto& text = std::get<std::string>(value);
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  std::size_t size = 0;
-  if (sodium_base642bin(hash.data(), hash.size(), text.data(), text.size(), nullptr, &size, nullptr,
-                        sodium_base64_VARIANT_ORIGINAL) != 0 ||
-      size != hash.size())
+  if (!is_base64_of_32_bytes(text))
     return wrong("it must be the base64 of a SHA-256, 44 characters ending in =");
   return take_text(value, profile.pin_sha256);
 }
@@ -131,12 +139,19 @@ Result<void> take_duration(const Value& value, std::chrono::seconds& target) {
   return {};
 }
 
+template <class Target>
+Result<void> take_boolean(const Value& value, Target& target) {
+  target = std::get<bool>(value);
+  return {};
+}
+
 std::string text_of(const std::optional<std::string>& text) { return text.value_or(""); }
 std::string text_of(const std::optional<std::filesystem::path>& path) { return path ? path->string() : ""; }
 
 constexpr std::array k_daemon_options = {
     Option<Daemon>{"store", Type::text, R"("systemd-creds" | "secret-service" | "file")",
-                   "the best available", "Where credentials are kept.", take_store,
+                   "the best available", "Where credentials are kept.",
+                   [](Daemon& d, const Value& v) { return take_word(k_stores, v, d.store); },
                    [](const Daemon& d) { return Value(d.store ? word_of(k_stores, *d.store) : ""); }},
     Option<Daemon>{"default_profile", Type::text, "a profile's name", "",
                    "The profile of requests that name none.",
@@ -146,6 +161,29 @@ constexpr std::array k_daemon_options = {
                    "Key of the file store. Best on another medium than the vault.",
                    [](Daemon& d, const Value& v) { return take_path(v, d.vault_key); },
                    [](const Daemon& d) { return Value(text_of(d.vault_key)); }},
+    Option<Daemon>{
+        "sealing_key", Type::text, R"("auto" | "host" | "tpm2" | "host+tpm2")", "auto",
+        "What the store systemd-creds encrypts with; auto: host+tpm2 where there is a TPM2, else host.",
+        [](Daemon& d, const Value& v) { return take_word(k_sealing_keys, v, d.sealing_key); },
+        [](const Daemon& d) { return Value(word_of(k_sealing_keys, d.sealing_key)); }},
+    Option<Daemon>{"auto_fallback", Type::boolean, "true | false", "false",
+                   "While the authority refuses a credential, use the staged or previous one if that works.",
+                   [](Daemon& d, const Value& v) { return take_boolean(v, d.auto_fallback); },
+                   [](const Daemon& d) { return Value(d.auto_fallback); }},
+};
+
+constexpr std::array k_fleet_options = {
+    Option<Fleet>{"signers", Type::list, R"(["BASE64=", …])", "",
+                  "Public keys of the operators whose bundles this device takes.", take_signers,
+                  [](const Fleet& f) { return Value(f.signers); }},
+    Option<Fleet>{"inbox", Type::text, "a directory's path", "STATE/fleet/inbox",
+                  "Where bundles are dropped for `fob fleet apply`.",
+                  [](Fleet& f, const Value& v) { return take_path(v, f.inbox); },
+                  [](const Fleet& f) { return Value(text_of(f.inbox)); }},
+    Option<Fleet>{"outbox", Type::text, "a directory's path", "STATE/fleet/outbox",
+                  "Where it leaves their receipts.",
+                  [](Fleet& f, const Value& v) { return take_path(v, f.outbox); },
+                  [](const Fleet& f) { return Value(text_of(f.outbox)); }},
 };
 
 constexpr std::array k_profile_options = {
@@ -186,6 +224,10 @@ constexpr std::array k_profile_options = {
                     "No refresh any more once no app has asked for this long.",
                     [](Profile& p, const Value& v) { return take_duration(v, p.idle_after); },
                     [](const Profile& p) { return Value(std::to_string(p.idle_after.count()) + "s"); }},
+    Option<Profile>{"auto_fallback", Type::boolean, "true | false", "what [daemon] says",
+                    "As in [daemon], for this profile.",
+                    [](Profile& p, const Value& v) { return take_boolean(v, p.auto_fallback); },
+                    [](const Profile& p) { return Value(p.auto_fallback.value_or(false)); }},
 };
 
 Result<void> take_profiles(Grant& grant, const Value& value) {
@@ -222,6 +264,7 @@ constexpr std::array k_grant_options = {
 }  // namespace
 
 std::span<const Option<Daemon>> daemon_options() { return k_daemon_options; }
+std::span<const Option<Fleet>> fleet_options() { return k_fleet_options; }
 std::span<const Option<Profile>> profile_options() { return k_profile_options; }
 std::span<const Option<Grant>> grant_options() { return k_grant_options; }
 

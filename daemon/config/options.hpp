@@ -13,11 +13,11 @@
 namespace fob::config {
 
 /// What a key may hold in the file.
-using Value = std::variant<std::string, std::vector<std::string>>;
+using Value = std::variant<std::string, std::vector<std::string>, bool>;
 
-enum class Type : std::uint8_t { text, list };
+enum class Type : std::uint8_t { text, list, boolean };
 
-/// A key of the table `T` is filled from: Daemon, Profile or Grant.
+/// A key of the table `T` is filled from: Daemon, Fleet, Profile or Grant.
 template <class T>
 struct Option {
   std::string_view key;
@@ -32,6 +32,7 @@ struct Option {
 };
 
 std::span<const Option<Daemon>> daemon_options();
+std::span<const Option<Fleet>> fleet_options();
 std::span<const Option<Profile>> profile_options();
 std::span<const Option<Grant>> grant_options();
 

@@ -103,8 +103,7 @@ ExchangeAnswer exchange(std::string_view line, const Surroundings& around) {
   auto cas = trusted_cas(*profile);
   if (!cas) return failed(cas.error());
   const auto store = store::open_store(*config, around.locations, around.clock);
-  if (!store) return failed(store.error());
-  const auto stored = (*store)->load(request->profile, request->slot);
+  const auto stored = store->load(request->profile, request->slot);
   if (!stored) return failed(stored.error());
   return ask(*profile, *stored, std::move(*cas), around);
 }

@@ -12,8 +12,6 @@ namespace fob::store {
 
 /// The largest file that is looked at. A credential takes some hundred bytes.
 inline constexpr std::size_t k_max_credential_form = 64 * 1024;
-/// The longest client id or secret: it has to fit the 8 KiB that common servers allow a header, in base64.
-inline constexpr std::size_t k_max_credential_value = 4 * 1024;
 
 /// Reads a credential from `text`:
 ///   {"clientId":"…","clientSecret":"…"}        also client_id/client_secret, one level deep, among others

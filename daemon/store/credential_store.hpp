@@ -3,16 +3,21 @@
 // §7).
 #pragma once
 
+#include "daemon/config/config.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/result.hpp"
 #include "ipc/base/secret_bytes.hpp"
 #include "ipc/wire/names.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace fob::store {
+
+/// The longest client id or secret: it has to fit the 8 KiB that common servers allow a header, in base64.
+inline constexpr std::size_t k_max_credential_value = 4 * 1024;
 
 /// A client id and its secret, as they come from the vendor's portal.
 struct Credential {
@@ -26,6 +31,14 @@ struct StoredCredential {
   std::uint64_t version = 0;
 };
 
+/// How a credential came into its slot.
+struct Origin {
+  bool untested = false;            ///< stored without a trial: no authority has accepted it yet
+  std::uint64_t bundle_serial = 0;  ///< of the fleet bundle that brought it; 0: an operator did
+
+  bool operator==(const Origin&) const = default;
+};
+
 /// What may be shown of a slot.
 struct SlotSummary {
   std::string profile;
@@ -33,6 +46,8 @@ struct SlotSummary {
   std::uint64_t version = 0;
   std::string client_id_fingerprint;
   WallTime stored_at;
+  Origin origin;
+  config::StoreKind store = config::StoreKind::file;
 };
 
 /// What list() found: a profile that is damaged hides no other.
@@ -41,11 +56,27 @@ struct Listing {
   std::vector<Error> unreadable;   ///< what could not be read; each detail names the file and the mend
 };
 
+/// The record of the device's own keys for fleet bundles, which is kept like a profile's. No profile may have
+/// this name.
+inline constexpr const char* k_device_identity = "fob.device";
+
 /// How a rotation ends whose staged credential gave way to another's.
 inline Error another_rotation(const std::string& profile) {
   return fail(ErrorCode::store,
               "another rotation of " + profile + " is under way; nothing was changed, try again");
 }
+
+/// What waits in `next`.
+struct StagedCredential {
+  std::uint64_t version = 0;
+  Origin origin;
+};
+
+/// How migrate() ended.
+enum class Move : std::uint8_t {
+  moved,
+  was_there,  ///< already in that store
+};
 
 /// One thread at a time; several processes may use the same store. No lock is held from stage() to commit(),
 /// so both commit() and discard_staged() say which version they mean, and touch no other. Errors:
@@ -57,18 +88,31 @@ class CredentialStore {
 
   virtual Result<StoredCredential> load(const std::string& profile, wire::Slot slot) = 0;
   /// Puts a credential into `next`, replacing what was staged there; returns its version.
-  virtual Result<std::uint64_t> stage(const std::string& profile, const Credential& credential) = 0;
-  /// `next` becomes `current`, `current` becomes `previous`, in one step. Fails with another_rotation() where
-  /// `next` is not `version` (any more).
+  virtual Result<std::uint64_t> stage(const std::string& profile, const Credential& credential,
+                                      const Origin& origin) = 0;
+  /// `next` becomes `current` (and is tested), `current` becomes `previous`, in one step. Fine where
+  /// `current` is `version` already: fobd may have promoted it meanwhile. Fails with another_rotation() where
+  /// neither is.
   virtual Result<void> commit(const std::string& profile, std::uint64_t version) = 0;
   /// Forgets `next` where it is `version`; whether it was. Fine if it is another, or empty.
   virtual Result<bool> discard_staged(const std::string& profile, std::uint64_t version) = 0;
-  /// `previous` and `current` change places. Fails with no_credential without a `previous`.
+  /// `previous` and `current` change places, and an untested `next` is forgotten. Fails with no_credential
+  /// without a `previous`.
   virtual Result<void> roll_back(const std::string& profile) = 0;
   /// Forgets every slot of the profile. Fails with no_credential if there was none.
   virtual Result<void> remove(const std::string& profile) = 0;
-  /// Every slot of every profile. Fails only where not even the profiles can be seen.
+  /// Every slot of every profile. What cannot be read is part of the answer.
   virtual Result<Listing> list() = 0;
+
+  /// What is staged. Fails with no_credential where nothing is.
+  virtual Result<StagedCredential> staged(const std::string& profile) = 0;
+  /// The highest serial of a fleet bundle that the profile has taken; 0: none.
+  virtual Result<std::uint64_t> bundle_serial(const std::string& profile) = 0;
+  /// Moves the profile to another store: copies, reads the copy back and compares, says where it is from now
+  /// on, and deletes the old one. A crash leaves it whole in one of the two, and the other copy, if any, is
+  /// deleted by the next step on the profile. Fails with no_credential, with config where there is no such
+  /// store, and as load() and stage() do.
+  virtual Result<Move> migrate(const std::string& profile, config::StoreKind to) = 0;
 };
 
 }  // namespace fob::store

@@ -1,6 +1,7 @@
 #include "daemon/store/private_file.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/wire/names.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -99,6 +100,18 @@ Result<SecretBytes> read_secret(int fd, std::size_t limit, const std::filesystem
   SecretBytes secret(size);
   std::copy_n(buffer.bytes().begin(), size, secret.bytes().begin());
   return secret;
+}
+
+std::vector<std::string> files_of_profiles(const std::filesystem::path& directory, std::string_view suffix) {
+  std::vector<std::string> profiles;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    const auto profile = it->path().stem().string();
+    if (it->path().extension() == suffix && wire::is_profile_name(profile)) profiles.push_back(profile);
+  }
+  std::sort(profiles.begin(), profiles.end());
+  return profiles;
 }
 
 void remove_leftovers(const std::filesystem::path& directory, std::string_view ending) {

@@ -10,7 +10,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace fob::store {
 
@@ -29,6 +31,9 @@ Result<UniqueFd> open_private_file(const std::filesystem::path& path, Sharing sh
 /// All that can be read from `fd`, at most `limit` bytes, never outside locked memory. `path` is what to call
 /// it in an error. Fails with store_locked.
 Result<SecretBytes> read_secret(int fd, std::size_t limit, const std::filesystem::path& path);
+
+/// The profiles that have a file called PROFILE`suffix` in `directory`, sorted. None where it cannot be read.
+std::vector<std::string> files_of_profiles(const std::filesystem::path& directory, std::string_view suffix);
 
 /// Deletes what replace_file() leaves in `directory` when it is killed before it renames: files called
 /// …ENDING.tmpDIGITS. For whoever holds the writers' lock.

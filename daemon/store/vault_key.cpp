@@ -31,14 +31,14 @@ Result<UniqueFd> lock_directory(const std::filesystem::path& directory) {
 
 VaultKeyPlace find_vault_key(const std::optional<std::filesystem::path>& configured,
                              const std::filesystem::path& state_dir, const config::Environment& environment) {
-  using Origin = VaultKeyPlace::Origin;
+  using From = VaultKeyPlace::Origin;
   if (const auto directory = environment("CREDENTIALS_DIRECTORY")) {
     const auto file = std::filesystem::path(*directory) / k_credential_name;
     std::error_code ignored;
-    if (std::filesystem::exists(file, ignored)) return {file, Origin::systemd};
+    if (std::filesystem::exists(file, ignored)) return {file, From::systemd};
   }
-  if (configured) return {*configured, Origin::configured};
-  return {state_dir / "keys" / "vault.key", Origin::standard};
+  if (configured) return {*configured, From::configured};
+  return {state_dir / "keys" / "vault.key", From::standard};
 }
 
 SecretBytes decode_vault_key(std::string_view content) {

@@ -110,6 +110,12 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   return sync_directory(directory_of(path), code);
 }
 
+Result<void> remove_file(const std::filesystem::path& path, ErrorCode code) {
+  if (::unlink(path.c_str()) == 0) return sync_directory(directory_of(path), code);
+  if (errno == ENOENT) return {};
+  return fail(code, with_errno(path.string()));
+}
+
 Result<void> make_directory(const std::filesystem::path& path, mode_t mode, ErrorCode code) {
   std::error_code ignored;
   if (path.empty() || std::filesystem::is_directory(path, ignored)) return {};

@@ -28,6 +28,9 @@ Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::str
 Result<void> replace_file(const std::filesystem::path& path, std::string_view content, mode_t mode,
                           ErrorCode code);
 
+/// Deletes `path` and fsyncs its directory, so that it stays deleted. Fine if there is none.
+Result<void> remove_file(const std::filesystem::path& path, ErrorCode code);
+
 /// Makes `path` (and what is missing above it) with `mode`; an existing directory is left as it is.
 Result<void> make_directory(const std::filesystem::path& path, mode_t mode, ErrorCode code);
 

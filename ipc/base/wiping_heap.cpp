@@ -1,6 +1,6 @@
-// The heap of the program fob wipes what it frees. Our own types do so anyway; this is for the libraries a
-// credential passes through: nlohmann's lexer, for one, keeps the text of each token in a vector of its own.
-// A command lives for a moment, so the cost does not matter.
+// For programs that hold a secret: their heap wipes what it frees. Our own types do so anyway; this is for
+// the libraries that a credential passes through: nlohmann's lexer, for one, keeps the text of each token in
+// a vector of its own. Such a program lives for a moment, so the cost does not matter.
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>

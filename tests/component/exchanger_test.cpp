@@ -1,6 +1,6 @@
 // The built fob-exchange as fobd starts it: a line in, a line out. The authority is a socket on loopback that
 // answers with fixed bytes over plain http, so that what goes over the wire can be compared byte for byte.
-#include "daemon/store/file_vault.hpp"
+#include "daemon/store/open_store.hpp"
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/wire/exchange_line.hpp"
 #include "ipc/wire/json.hpp"
@@ -163,11 +163,10 @@ class ExchangerTest : public testing::Test {
   }
   void enrol() {
     const SystemClock clock;
-    store::FileVault vault(state_, {state_ / "keys" / "vault.key", store::VaultKeyPlace::Origin::standard},
-                           clock);
-    const auto version = vault.stage("prod", {"some-id", SecretBytes::copy_of(k_secret)});
+    const auto store = store::open_store({}, {{}, {}, state_}, {config::StoreKind::file, false, ""}, clock);
+    const auto version = store->stage("prod", {"some-id", SecretBytes::copy_of(k_secret)}, {});
     ASSERT_TRUE(version);
-    ASSERT_TRUE(vault.commit("prod", *version));
+    ASSERT_TRUE(store->commit("prod", *version));
   }
   Outcome ask(const std::string& input = k_request, const std::vector<std::string>& environment = {}) {
     auto result = run({"--config", file_.string(), "--state-dir", state_.string()}, input, environment);

@@ -4,7 +4,6 @@
 
 #include "daemon/store/vault_key.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -13,10 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   using namespace fob;
   const std::string_view text(reinterpret_cast<const char*>(bytes), size);
   static const SecretBytes key = SecretBytes::copy_of("another key than any corpus has.");
-  if (store::decode_vault_file(text, "prod", key)) std::abort();
-  const store::SealedSlot slot{1, WallTime{}, std::string(text.substr(0, 24)),
-                               std::string(text.substr(std::min<std::size_t>(24, size)))};
-  if (store::open_slot(slot, {"prod", wire::Slot::current}, key)) std::abort();
+  if (store::open_record(text, "prod", key)) std::abort();
   const auto decoded = store::decode_vault_key(text);
   if (!decoded.empty() && decoded.size() != store::k_vault_key_bytes) std::abort();
   return 0;

@@ -12,9 +12,11 @@ ROOMS = {
     "daemon/config": {"ipc/base", "ipc/wire"},
     "daemon/core": {"ipc/base"},
     "daemon/store": {"ipc/base", "ipc/wire", "daemon/config"},
+    "daemon/fleet": {"ipc/base", "ipc/wire"},
     "daemon/broker": {"ipc/base", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
     "daemon/exchanger": {"ipc/base", "ipc/wire", "daemon/config", "daemon/store"},
-    "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store"},
+    "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
+                   "daemon/fleet"},
     "tests/authority": {"ipc/base", "ipc/wire"},
 }
 # Which rooms may include a library: the first start of the include's path that fits decides.
@@ -22,6 +24,9 @@ LIBRARIES = {
     # Beast's parser takes its bytes as an Asio buffer; no other part of Asio is in libfob.
     "boost/asio/buffer.hpp": {"ipc/client", "ipc/transport", "daemon/broker", "tests/authority"},
     "curl/": {"daemon/exchanger"},
+    "libsecret/": {"daemon/store"},
+    "gio/": {"daemon/store"},
+    "glib": {"daemon/store"},
     "openssl/": {"daemon/exchanger", "tests/authority"},
     "boost/asio": {"ipc/transport", "daemon/broker", "tests/authority"},
     "boost/beast": {"ipc/client", "daemon/broker", "tests/authority"},

@@ -5,11 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-NETWORK_AND_SECRETS = ["libcurl", "libssl", "libcrypto", "libgnutls", "libsecret", "libnss", "libmbedtls"]
+NETWORK = ["libcurl", "libssl", "libcrypto", "libgnutls", "libnss", "libmbedtls"]
 FORBIDDEN = {
-    "fobd": NETWORK_AND_SECRETS,
-    "fob": NETWORK_AND_SECRETS,
-    "fob-exchange": ["libsecret"],
+    "fobd": [*NETWORK, "libsecret", "libgio", "libglib"],
+    "fob": NETWORK,
 }
 # A call that the broker could reach the network with; socket() itself it needs, for Unix sockets.
 FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo", "gethostbyname", "curl_", "SSL_"]}

@@ -82,8 +82,10 @@ TEST(Config, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
 TEST(Config, EveryWrongValueIsNamedWithItsLine) {
   const std::pair<const char*, const char*> wrong[] = {
       {"[daemon]\nstore = \"cloud\"", "fob.toml:2: daemon.store: \"cloud\" is none of"},
-      {"[daemon]\nstore = \"secret-service\"",
-       "fob.toml:2: daemon.store: \"secret-service\" is not in this version"},
+      {"[daemon]\nsealing_key = \"pin\"", "\"pin\" is none of"},
+      {"[fleet]\nsigners = [\"short\"]", "fob.toml:2: fleet.signers: each must be a public key"},
+      {"[fleet]\ninbx = \"x\"", "did you mean 'inbox'"},
+      {"[profile.\"fob.device\"]\n", "fob keeps this device's own keys under this name"},
       {"[daemon]\nstore = 3", "fob.toml:2: daemon.store: write"},
       {"[daemon]\ndefault_profile = \"nope\"", "there is no [profile.nope]"},
       {"[profile.p]\nscopes = \"query\"", "fob.toml:2: profile.p.scopes: write"},
@@ -98,6 +100,8 @@ TEST(Config, EveryWrongValueIsNamedWithItsLine) {
       {"[profile.p]\npin_sha256 = \"abc\"", "must be the base64 of a SHA-256"},
       {"[profile.p]\nproxy = \"proxy\"", "proxy must be"},
       {"[profile.p]\nca_file = \"\"", "it is empty"},
+      {"[daemon]\nauto_fallback = \"true\"", "fob.toml:2: daemon.auto_fallback: write true | false"},
+      {"[profile.p]\nauto_fallback = 1", "fob.toml:2: profile.p.auto_fallback: write true | false"},
       {"[profile.\"a/b\"]\n", "a profile's name is"},
       {"profile = 1", "write [profile.NAME]"},
       {"[grant]\nuser = \"xr\"", "doubled brackets"},
@@ -126,6 +130,17 @@ TEST(Config, WhatIsShownCanBeReadAgain) {
   ASSERT_TRUE(again) << again.error().detail;
   EXPECT_EQ(again->find("prod-query")->idle_after, 6h);
   EXPECT_EQ(show(*again), show(*config));
+}
+
+TEST(Config, AProfileThatDoesNotSayWhetherToFallBackDoesAsTheDaemonSays) {
+  const auto config =
+      parse("[profile.a]\n[profile.b]\nauto_fallback = false\n[daemon]\nauto_fallback = true\n", "fob.toml",
+            "/etc/fob");
+  ASSERT_TRUE(config) << config.error().detail;
+  EXPECT_EQ(config->find("a")->auto_fallback, true);
+  EXPECT_EQ(config->find("b")->auto_fallback, false);
+  EXPECT_THAT(show(*config), HasSubstr("auto_fallback = true   # "));
+  EXPECT_EQ(parse("[profile.a]\n", "fob.toml", "/")->find("a")->auto_fallback, false);
 }
 
 TEST(Config, EveryOptionSaysWhatItIsFor) {

@@ -1,0 +1,73 @@
+#include "daemon/store/rotation.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace fob::store::rotation {
+namespace {
+
+using wire::Slot;
+
+bool holds(const Record& record, Slot slot, std::uint64_t version) {
+  const auto found = record.slots.find(slot);
+  return found != record.slots.end() && found->second.version == version;
+}
+
+// `from` becomes `current`, and what was `current` becomes `previous`.
+void make_current(Record& record, Slot from) {
+  auto risen = record.slots.extract(from);
+  auto replaced = record.slots.extract(Slot::current);
+  record.slots.erase(Slot::previous);
+  risen.key() = Slot::current;
+  record.slots.insert(std::move(risen));
+  if (replaced.empty()) return;
+  replaced.key() = Slot::previous;
+  record.slots.insert(std::move(replaced));
+}
+
+}  // namespace
+
+Error empty_slot(const std::string& profile, Slot slot) {
+  const std::string what = slot == Slot::current ? " has no credential"
+                           : slot == Slot::next  ? " has no staged credential"
+                                                 : " has no previous credential";
+  return fail(ErrorCode::no_credential, "profile " + profile + what + "; run: fob credential add " + profile);
+}
+
+Result<std::uint64_t> stage(Record& record, const Credential& credential, const Origin& origin,
+                            WallTime now) {
+  if (origin.bundle_serial != 0 && origin.bundle_serial <= record.bundle_serial)
+    return fail(ErrorCode::store, "this profile has already taken the bundle with serial " +
+                                      std::to_string(record.bundle_serial));
+  if (origin.untested) record.bundle_serial = std::max(record.bundle_serial, origin.bundle_serial);
+  const std::uint64_t version = ++record.counter;
+  KeptCredential kept{
+      {credential.client_id, SecretBytes::copy_of(credential.secret.reveal())}, version, now, origin};
+  record.slots.insert_or_assign(Slot::next, std::move(kept));
+  return version;
+}
+
+Result<bool> commit(Record& record, const std::string& profile, std::uint64_t version) {
+  if (holds(record, Slot::current, version)) return false;
+  if (!holds(record, Slot::next, version)) return another_rotation(profile);
+  make_current(record, Slot::next);
+  Origin& origin = record.slots.at(Slot::current).origin;
+  origin.untested = false;
+  record.bundle_serial = std::max(record.bundle_serial, origin.bundle_serial);
+  return true;
+}
+
+bool discard_staged(Record& record, std::uint64_t version) {
+  return holds(record, Slot::next, version) && record.slots.erase(Slot::next) == 1;
+}
+
+Result<void> roll_back(Record& record, const std::string& profile) {
+  if (!record.slots.contains(Slot::previous)) return empty_slot(profile, Slot::previous);
+  make_current(record, Slot::previous);
+  // Else its first success would undo what was just decided.
+  const auto staged = record.slots.find(Slot::next);
+  if (staged != record.slots.end() && staged->second.origin.untested) record.slots.erase(staged);
+  return {};
+}
+
+}  // namespace fob::store::rotation

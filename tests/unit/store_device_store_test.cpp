@@ -1,0 +1,246 @@
+// The device's store over two record stores in memory: which of them a profile is in, and moving it from one
+// to the other, with a crash after each step.
+#include "daemon/store/device_store.hpp"
+#include "daemon/store/record_text.hpp"
+#include "ipc/base/file.hpp"
+#include "tests/support/manual_clock.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace fob::store {
+namespace {
+
+using config::StoreKind;
+using wire::Slot;
+
+// What is left when a process is gone: records as text, and how many writes it may still do.
+struct Memory {
+  std::map<std::string, std::string> texts;
+  bool away = false;
+  bool corrupts = false;
+  std::function<void()> before_write = [] {};
+};
+
+class MemoryRecords final : public RecordStore {
+ public:
+  MemoryRecords(StoreKind kind, Memory& memory) : kind_(kind), memory_(memory) {}
+  StoreKind kind() const override { return kind_; }
+  Result<std::optional<Record>> read(const std::string& profile) override {
+    if (memory_.away) return fail(ErrorCode::store_locked, "it is locked");
+    const auto found = memory_.texts.find(profile);
+    if (found == memory_.texts.end()) return std::optional<Record>();
+    auto record = decode_record(found->second, profile);
+    if (!record) return record.error();
+    return std::optional<Record>(std::move(*record));
+  }
+  Result<void> replace(const std::string& profile, const Record& record) override {
+    memory_.before_write();
+    if (memory_.away) return fail(ErrorCode::store_locked, "it is locked");
+    memory_.texts[profile] = std::string(encode_record(record, profile).value().reveal());
+    if (memory_.corrupts)
+      memory_.texts[profile].replace(memory_.texts[profile].find("counter\":1"), 10, "counter\":9");
+    return {};
+  }
+  Result<void> erase(const std::string& profile) override {
+    memory_.before_write();
+    if (memory_.away) return fail(ErrorCode::store_locked, "it is locked");
+    memory_.texts.erase(profile);
+    return {};
+  }
+  Result<std::vector<std::string>> profiles() override {
+    if (memory_.away) return fail(ErrorCode::store_locked, "it is locked");
+    std::vector<std::string> names;
+    for (const auto& [name, text] : memory_.texts) names.push_back(name);
+    return names;
+  }
+
+ private:
+  StoreKind kind_;
+  Memory& memory_;
+};
+
+class DeviceStoreTest : public testing::Test {
+ protected:
+  DeviceStore store(Home home = {StoreKind::file, false}) {
+    std::vector<std::unique_ptr<RecordStore>> stores;
+    stores.push_back(std::make_unique<MemoryRecords>(StoreKind::file, file_));
+    stores.push_back(std::make_unique<MemoryRecords>(StoreKind::secret_service, keyring_));
+    return {vault(), home, std::move(stores), clock_};
+  }
+  std::filesystem::path vault() const { return directory_.path() / "state/vault"; }
+  void enrol(const std::string& profile, std::string_view secret, Home home = {StoreKind::file, false}) {
+    const auto version = store(home).stage(profile, {"id", SecretBytes::copy_of(secret)}, {});
+    ASSERT_TRUE(version);
+    ASSERT_TRUE(store(home).commit(profile, *version));
+  }
+  std::string current(Home home = {StoreKind::file, false}) {
+    const auto loaded = store(home).load("prod", Slot::current);
+    return loaded ? std::string(loaded->credential.secret.reveal()) : loaded.error().detail;
+  }
+
+  test::TempDirectory directory_;
+  test::ManualClock clock_;
+  Memory file_, keyring_;
+};
+
+constexpr Home k_chosen_keyring{StoreKind::secret_service, false};
+constexpr Home k_configured_keyring{StoreKind::secret_service, true};
+
+TEST_F(DeviceStoreTest, AProfileStaysWhereItWasPutWhenABetterStoreComes) {
+  enrol("prod", "old");
+  EXPECT_EQ(current(k_chosen_keyring), "old");
+  enrol("prod", "new", k_chosen_keyring);
+  EXPECT_TRUE(keyring_.texts.empty());
+  enrol("other", "new", k_chosen_keyring);
+  EXPECT_EQ(keyring_.texts.size(), 1U) << "new ones go to the better one";
+}
+
+TEST_F(DeviceStoreTest, AConfiguredStoreGetsTheProfileWithItsNextRotation) {
+  enrol("prod", "old");
+  EXPECT_EQ(current(k_configured_keyring), "old") << "until then it works from where it is";
+  enrol("prod", "new", k_configured_keyring);
+  EXPECT_TRUE(file_.texts.empty());
+  EXPECT_EQ(current(k_configured_keyring), "new");
+  EXPECT_EQ(store().load("prod", Slot::previous)->version, 1U) << "its history comes along";
+}
+
+TEST_F(DeviceStoreTest, AConfiguredStoreThatIsLockedRefusesTheRotationAndLosesNothing) {
+  enrol("prod", "old");
+  keyring_.away = true;
+  const auto staged = store(k_configured_keyring).stage("prod", {"id", SecretBytes::copy_of("new")}, {});
+  ASSERT_FALSE(staged);
+  EXPECT_EQ(staged.error().detail, "it is locked");
+  EXPECT_EQ(current(k_configured_keyring), "old");
+}
+
+TEST_F(DeviceStoreTest, MigratesWithEverySlotAndLeavesNoCopy) {
+  enrol("prod", "old");
+  enrol("prod", "new");
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved);
+  EXPECT_TRUE(file_.texts.empty());
+  EXPECT_EQ(current(), "new");
+  EXPECT_EQ(store().load("prod", Slot::previous)->version, 1U);
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::was_there);
+  EXPECT_EQ(store().migrate("prod", StoreKind::file).value(), Move::moved);
+  EXPECT_TRUE(keyring_.texts.empty());
+}
+
+TEST_F(DeviceStoreTest, MigrationRefusesWhatIsNotThereAndStoresThatAreNot) {
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().code, ErrorCode::no_credential);
+  enrol("prod", "old");
+  EXPECT_EQ(store().migrate("other", StoreKind::secret_service).error().code, ErrorCode::no_credential);
+  EXPECT_EQ(store().migrate("prod", StoreKind::systemd_creds).error().code, ErrorCode::config);
+  EXPECT_EQ(store().migrate("../prod", StoreKind::file).error().code, ErrorCode::store);
+}
+
+TEST_F(DeviceStoreTest, AStoreThatGivesBackSomethingElseGetsNothing) {
+  enrol("prod", "old");
+  keyring_.corrupts = true;
+  const auto moved = store().migrate("prod", StoreKind::secret_service);
+  ASSERT_FALSE(moved);
+  EXPECT_NE(moved.error().detail.find("prod stays in the store \"file\""), std::string::npos);
+  EXPECT_EQ(current(), "old");
+  EXPECT_TRUE(keyring_.texts.empty());
+}
+
+TEST_F(DeviceStoreTest, AnOldCopyThatCannotBeDeletedIsNamedAndGoesWithTheNextStep) {
+  enrol("prod", "old");
+  keyring_.before_write = [this] { file_.away = true; };  // from then on
+  file_.before_write = [] {};
+  // The file store fails while its copy is to be deleted: it was still readable before.
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved);
+  EXPECT_EQ(current(), "old");
+  EXPECT_EQ(file_.texts.size(), 1U);
+  const auto listing = store().list().value();
+  ASSERT_FALSE(listing.unreadable.empty());
+  EXPECT_NE(listing.unreadable.back().detail.find("an old copy may still be in the store \"file\""),
+            std::string::npos);
+
+  file_.away = false;
+  keyring_.before_write = [] {};
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::was_there);
+  EXPECT_TRUE(file_.texts.empty());
+  EXPECT_TRUE(store().list()->unreadable.empty());
+}
+
+struct Crash {};
+
+TEST_F(DeviceStoreTest, ACrashAtAnyWriteOfAMoveLeavesAWorkingCredentialInOnePlace) {
+  for (int survived = 0; survived < 3; ++survived) {
+    file_.texts.clear();
+    keyring_.texts.clear();
+    std::filesystem::remove_all(directory_.path() / "state");
+    enrol("prod", "old");
+    int left = survived;
+    const auto crash = [&left] {
+      if (left-- == 0) throw Crash();
+    };
+    file_.before_write = keyring_.before_write = crash;
+    bool crashed = false;
+    try {
+      (void)store().migrate("prod", StoreKind::secret_service);
+    } catch (const Crash&) {
+      crashed = true;
+    }
+    file_.before_write = keyring_.before_write = [] {};
+    EXPECT_EQ(crashed, survived < 2);
+    EXPECT_EQ(current(), "old") << survived;
+    enrol("prod", "new");
+    EXPECT_EQ(current(), "new");
+    EXPECT_EQ(file_.texts.size() + keyring_.texts.size(), 1U) << "the next step tidies up";
+  }
+}
+
+TEST_F(DeviceStoreTest, ListsEachProfileOnceWithItsStore) {
+  enrol("a", "1");
+  enrol("b", "2", k_chosen_keyring);
+  keyring_.texts["a"] = file_.texts["a"];  // a copy that does not count
+  const auto listing = store().list().value();
+  ASSERT_EQ(listing.slots.size(), 2U);
+  EXPECT_EQ(listing.slots[0].store, StoreKind::file);
+  EXPECT_EQ(listing.slots[1].store, StoreKind::secret_service);
+}
+
+TEST_F(DeviceStoreTest, AStoreThatIsAwayHidesNotTheOthers) {
+  enrol("a", "1");
+  enrol("b", "2", k_chosen_keyring);
+  keyring_.away = true;
+  const auto listing = store().list().value();
+  ASSERT_EQ(listing.slots.size(), 1U);
+  EXPECT_EQ(listing.unreadable.at(0).detail, "it is locked");
+}
+
+TEST_F(DeviceStoreTest, TheDevicesOwnKeysAreNoCredentialToShow) {
+  enrol(k_device_identity, "seed");
+  EXPECT_TRUE(store().list()->slots.empty());
+}
+
+TEST_F(DeviceStoreTest, TellsWhatIsStagedAndWhichBundleWasTaken) {
+  EXPECT_EQ(store().staged("prod").error().code, ErrorCode::no_credential);
+  EXPECT_EQ(store().bundle_serial("prod").value(), 0U);
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {true, 7}));
+  EXPECT_EQ(store().staged("prod")->version, 1U);
+  EXPECT_TRUE(store().staged("prod")->origin.untested);
+  EXPECT_EQ(store().bundle_serial("prod").value(), 7U);
+}
+
+TEST_F(DeviceStoreTest, APlacementThatIsNotOneSaysWhatToDo) {
+  enrol("prod", "old");
+  for (const char* text : {"", "{}", R"({"fob_placement":2,"profiles":{}})",
+                           R"({"fob_placement":1,"profiles":{"prod":{"store":"cloud"}}})",
+                           R"({"fob_placement":1,"profiles":{"../x":{"store":"file"}}})",
+                           R"({"fob_placement":1,"profiles":{"prod":{"store":"file","more":1}}})"}) {
+    ASSERT_TRUE(replace_file(vault() / "placement.json", text, 0600, ErrorCode::store));
+    const auto loaded = store().load("prod", Slot::current);
+    ASSERT_FALSE(loaded) << text;
+    EXPECT_EQ(loaded.error().code, ErrorCode::store_locked);
+    EXPECT_NE(loaded.error().detail.find("placement.json cannot be used"), std::string::npos);
+    EXPECT_NE(loaded.error().detail.find("delete the file"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace fob::store
