@@ -1,5 +1,6 @@
 #include "daemon/broker/app_interface.hpp"
 
+#include "daemon/broker/following.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
 #include "ipc/wire/event_stream.hpp"
@@ -129,15 +130,11 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
 
   // Anyone may ask whether all is well; which profiles there are, each hears as far as it is granted.
   asio::awaitable<Response> health(Request request, wire::Target) {
-    const bool healthy = !broker_.unhealthy_profile();
     Response response;
     wire::Json body = {{"status", "ok"}};
-    if (!healthy) {
-      const wire::Problem problem{ErrorCode::no_credential,
-                                  "a profile has no valid token; an operator sees why with: fob status",
-                                  {}};
-      response = problem_response(problem);
-      body = wire::to_json(problem);
+    if (const auto trouble = broker_.trouble()) {
+      response = problem_response(*trouble);
+      body = wire::to_json(*trouble);
     }
     wire::Json list = wire::Json::array();
     for (const auto& keeper : broker_.keepers_for(request.peer))

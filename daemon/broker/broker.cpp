@@ -57,8 +57,9 @@ bool same_way(const config::Profile& a, const config::Profile& b) {
          a.client_auth == b.client_auth;
 }
 
-core::RefreshSettings settings_of(const config::Profile& profile) {
-  return {profile.refresh == config::RefreshMode::on_demand, profile.idle_after};
+KeeperSettings settings_of(const config::Profile& profile) {
+  return {{profile.refresh == config::RefreshMode::on_demand, profile.idle_after},
+          profile.auto_fallback.value_or(false)};
 }
 
 }  // namespace
@@ -126,16 +127,28 @@ bool Broker::minds_network() const {
                      [](const auto& entry) { return entry.second->minds_network(); });
 }
 
-std::optional<std::string> Broker::unhealthy_profile() const {
-  for (const auto& [name, profile] : config_.profiles) {
-    if (profile.refresh != config::RefreshMode::always) continue;
-    const auto found = keepers_.find(name);
-    if (found == keepers_.end()) return name;
-    const auto status = found->second->status();
-    // One that fell asleep because nobody asks is as it should be.
-    if (!status.token && !(status.asleep && status.ever_had_token)) return name;
-  }
+std::optional<wire::Problem> Broker::trouble() const {
+  if (std::any_of(config_.profiles.begin(), config_.profiles.end(),
+                  [this](const auto& entry) { return lacks_token(entry.second); }))
+    return wire::Problem{
+        ErrorCode::no_credential, "a profile has no valid token; an operator sees why with: fob status", {}};
+  if (std::any_of(keepers_.begin(), keepers_.end(),
+                  [](const auto& entry) { return entry.second->status().alarm.has_value(); }))
+    return wire::Problem{
+        ErrorCode::rejected,
+        "ALARM: the credential of a profile is refused, and its apps go without a token once the "
+        "one at hand ends; an operator sees more with: fob status",
+        {}};
   return std::nullopt;
+}
+
+bool Broker::lacks_token(const config::Profile& profile) const {
+  if (profile.refresh != config::RefreshMode::always) return false;
+  const auto found = keepers_.find(profile.name);
+  if (found == keepers_.end()) return true;
+  const auto status = found->second->status();
+  // One that fell asleep because nobody asks is as it should be.
+  return !status.token && !(status.asleep && status.ever_had_token);
 }
 
 Result<void> Broker::reload() {

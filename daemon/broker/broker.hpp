@@ -48,8 +48,9 @@ class Broker {
   /// Whether a network that comes up would make a difference to any profile.
   bool minds_network() const;
 
-  /// The name of a profile that is always refreshed and has no valid token; nothing if all is well.
-  std::optional<std::string> unhealthy_profile() const;
+  /// What is wrong, in words that name no profile, since anyone may ask: a profile that is always refreshed
+  /// has no valid token, or the credential of one is refused. Nothing if all is well.
+  std::optional<wire::Problem> trouble() const;
 
   /// Reads the configuration again. On an error nothing changes. Profiles whose authority changed start anew;
   /// the others keep their token.
@@ -57,6 +58,7 @@ class Broker {
 
  private:
   void start_keeper(const config::Profile& profile);
+  bool lacks_token(const config::Profile& profile) const;
   Error refusal(const transport::Peer& peer, const std::string& profile) const;
 
   mutable core::RepeatLimiter refusals_;

@@ -7,6 +7,7 @@
 #include "daemon/broker/operator_interface.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
 #include "daemon/config/locations.hpp"
+#include "daemon/config/store_choice.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/file.hpp"
 #include "ipc/transport/unix_listener.hpp"
@@ -59,6 +60,11 @@ broker::ExchangeProgram exchange_program(const config::Locations& at) {
            at.state_dir.string()}};
 }
 
+broker::PromotionProgram promotion_program(const config::Locations& at) {
+  return {config::sibling_program("fob"),
+          {"--config", at.config_file.string(), "--state-dir", at.state_dir.string()}};
+}
+
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
@@ -67,9 +73,11 @@ class Daemon {
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         broker_(std::move(config), at.config_file, ::geteuid(),
                 {io_.get_executor(), clock_, random_, log,
-                 broker::exchange_by_process(io_.get_executor(), exchange_program(at)), [this] {
+                 broker::exchange_by_process(io_.get_executor(), exchange_program(at)),
+                 [this] {
                    if (watch_) watch_->adjust();
-                 }}) {
+                 },
+                 broker::promote_by_process(io_.get_executor(), promotion_program(at))}) {
     watch_.emplace(io_.get_executor(), clock_, broker_, log);
   }
 
@@ -131,6 +139,8 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   if (!config) return config.error();
   if (config->profiles.empty())
     log.warn("{} configures no profile; add one, for example [profile.prod-query]", at.config_file.string());
+  const auto choice = config::choose_store(*config, config::look_for_stores(at, config::process_environment));
+  log.info("first credentials go to the store \"{}\", since {}", to_string(choice.kind), choice.why);
   // Any user's app may connect (a grant decides), so it must be able to reach the socket.
   if (auto made = make_directory(at.runtime_dir, 0755, ErrorCode::config); !made) return made.error();
   Daemon daemon(at, std::move(*config), log);

@@ -1,5 +1,6 @@
 #include "daemon/broker/operator_interface.hpp"
 
+#include "daemon/broker/metrics.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
 #include "ipc/wire/control_messages.hpp"
@@ -29,6 +30,7 @@ class OperatorInterface {
     add("POST", "/v1/refresh", &OperatorInterface::refresh);
     add("POST", "/v1/reload", &OperatorInterface::reload);
     add("POST", "/v1/credentials/changed", &OperatorInterface::credentials_changed);
+    add("GET", "/metrics", &OperatorInterface::metrics);
   }
 
   asio::awaitable<Response> answer(Request request) {
@@ -60,8 +62,17 @@ class OperatorInterface {
     response.body = wire::dump({{"version", FOB_VERSION},
                                 {"pid", ::getpid()},
                                 {"uptime_s", uptime.count()},
-                                {"healthy", !broker_.unhealthy_profile().has_value()},
+                                {"healthy", !broker_.trouble().has_value()},
                                 {"profiles", std::move(profiles)}});
+    co_return response;
+  }
+
+  asio::awaitable<Response> metrics(Request, wire::Target) {
+    std::vector<ProfileSample> samples;
+    for (const auto& keeper : broker_.keepers()) samples.push_back({keeper->profile(), keeper->status()});
+    Response response;
+    response.content_type = k_metrics_type;
+    response.body = metrics_text(samples, clock_.boot_now());
     co_return response;
   }
 

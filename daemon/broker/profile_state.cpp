@@ -14,6 +14,25 @@ Json last_error(const TokenKeeper::Status& status) {
           {"at", status.last_failure_at ? Json(to_rfc3339(*status.last_failure_at)) : Json(nullptr)}};
 }
 
+Json alarm(const TokenKeeper::Status& status, const Clock& clock) {
+  if (!status.alarm) return nullptr;
+  const auto& [refusal, since] = *status.alarm;
+  const auto& offer = status.slots.offer;
+  Json ends = nullptr;
+  if (status.token) ends = std::chrono::round<seconds>(status.token->left(clock.boot_now())).count();
+  return {{"kind", traits(refusal.code).kind},
+          {"detail", refusal.detail},
+          {"since", to_rfc3339(since)},
+          {"token_ends_in", std::move(ends)},
+          {"offer", offer ? Json(core::command_of(*offer)) : Json(nullptr)}};
+}
+
+Json staged_refused(const TokenKeeper::Status& status) {
+  const auto& refused = status.slots.staged_refused;
+  if (!refused) return nullptr;
+  return {{"detail", refused->detail}, {"at", to_rfc3339(refused->at)}};
+}
+
 void add_token(Json& json, const core::Token& token, const Clock& clock) {
   const auto left = token.left(clock.boot_now());
   json["fingerprint"] = token.fingerprint;
@@ -40,6 +59,9 @@ Json profile_state(const TokenKeeper& keeper, const Clock& clock) {
                {"next_attempt_why", nullptr},
                {"failing", status.failing},
                {"last_error", last_error(status)},
+               {"alarm", alarm(status, clock)},
+               {"staged_refused", staged_refused(status)},
+               {"fallback", status.slots.fallback ? Json(to_string(*status.slots.fallback)) : Json(nullptr)},
                {"exchanges", {{"ok", status.exchanges_ok}, {"failed", status.exchanges_failed}}},
                {"served", status.served}};
   if (status.token) add_token(json, *status.token, clock);

@@ -1,5 +1,6 @@
 #include "daemon/broker/token_keeper.hpp"
 
+#include "daemon/broker/following.hpp"
 #include "ipc/base/fingerprint.hpp"
 #include "ipc/transport/timers.hpp"
 #include "ipc/wire/limits.hpp"
@@ -30,11 +31,11 @@ double as_seconds(nanoseconds time) { return std::chrono::duration<double>(time)
 
 }  // namespace
 
-TokenKeeper::TokenKeeper(std::string profile, core::RefreshSettings settings,
-                         const Surroundings& surroundings)
+TokenKeeper::TokenKeeper(std::string profile, KeeperSettings settings, const Surroundings& surroundings)
     : profile_(std::move(profile)),
       around_(surroundings),
-      machine_(settings, surroundings.clock.boot_now()),
+      machine_(settings.refresh, surroundings.clock.boot_now()),
+      slots_(std::make_shared<SlotExchange>(profile_, settings.auto_fallback, surroundings)),
       timer_(surroundings.executor) {}
 
 void TokenKeeper::start() {
@@ -42,8 +43,9 @@ void TokenKeeper::start() {
   apply(machine_.on_start(around_.clock.boot_now()));
 }
 
-void TokenKeeper::reconfigure(core::RefreshSettings settings, bool worth_a_try) {
-  apply(machine_.on_settings_changed(around_.clock.boot_now(), settings, worth_a_try));
+void TokenKeeper::reconfigure(KeeperSettings settings, bool worth_a_try) {
+  if (slots_->set_auto_fallback(settings.auto_fallback)) worth_a_try = true;
+  apply(machine_.on_settings_changed(around_.clock.boot_now(), settings.refresh, worth_a_try));
 }
 
 void TokenKeeper::retire(wire::Problem why) {
@@ -108,6 +110,8 @@ asio::awaitable<TokenOutcome> TokenKeeper::refresh() {
 
 asio::awaitable<TokenOutcome> TokenKeeper::credential_changed() {
   const std::uint64_t number = begun_ + 1;
+  slots_->credential_changed();
+  end_alarm("the credential changed");
   apply(machine_.on_credential_changed(around_.clock.boot_now()));
   return await_exchange(number);
 }
@@ -117,7 +121,7 @@ asio::awaitable<TokenOutcome> TokenKeeper::await_exchange(std::uint64_t number) 
   const auto self = shared_from_this();
   const auto before_it = static_cast<int>(number - settled_);
   const BootTime patience =
-      around_.clock.boot_now() + std::clamp(before_it, 1, 2) * (wire::k_exchange_deadline + seconds(5));
+      around_.clock.boot_now() + std::clamp(before_it, 1, 2) * (k_refresh_deadline + seconds(5));
   while (!retired_ && settled_ < number && around_.clock.boot_now() < patience)
     co_await await_settlement(patience);
   if (settled_ < number || machine_.last_failure()) co_return problem();
@@ -141,6 +145,8 @@ TokenKeeper::Status TokenKeeper::status() const {
   status.exchanges_ok = ok_;
   status.exchanges_failed = failed_;
   status.served = served_;
+  status.alarm = alarm_.state();
+  status.slots = slots_->status();
   return status;
 }
 
@@ -175,23 +181,21 @@ void TokenKeeper::begin_exchange() {
   asio::post(around_.executor, [self = shared_from_this()] {
     if (self->retired_) return;
     self->began_ = self->around_.clock.boot_now();
-    wire::ExchangeRequest request{self->profile_, wire::Slot::current};
-    auto ended = [self](std::exception_ptr error, wire::ExchangeAnswer answer) {
-      self->exchange_ended(error, answer);
+    auto ended = [self](std::exception_ptr error, SlotExchange::Outcome outcome) {
+      self->exchange_ended(error, outcome);
     };
-    asio::co_spawn(self->around_.executor, self->around_.exchange(std::move(request)),
+    asio::co_spawn(self->around_.executor, SlotExchange::run(self->slots_),
                    asio::bind_cancellation_slot(self->abandon_.slot(), std::move(ended)));
   });
 }
 
-void TokenKeeper::exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer) {
+void TokenKeeper::exchange_ended(std::exception_ptr error, const SlotExchange::Outcome& outcome) {
   in_flight_ = false;
   transport::forget_met_deadlines(around_.executor);
   if (retired_) return;
   if (std::exchange(begin_anew_, false)) return begin_exchange();
-  if (!error) return settle(answer);
-  settle(wire::ExchangeFailure{ErrorCode::bad_answer, 0,
-                               "fobd could not run the exchange; please report this", std::nullopt});
+  if (!error) return settle(outcome);
+  settle(core::Failure{ErrorCode::bad_answer, "fobd could not run the exchange; please report this", {}});
 }
 
 asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) {
@@ -208,8 +212,8 @@ asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) 
   }
 }
 
-void TokenKeeper::settle(const wire::ExchangeAnswer& answer) {
-  const core::Actions actions = std::visit([this](const auto& outcome) { return take(outcome); }, answer);
+void TokenKeeper::settle(const SlotExchange::Outcome& outcome) {
+  const core::Actions actions = std::visit([this](const auto& known) { return take(known); }, outcome);
   settled_ = begun_;
   apply(actions);
   for (auto* waiting : waiting_) waiting->cancel();
@@ -219,9 +223,10 @@ core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
   // The token's life counts from there, so it must lie within this exchange by our own clock.
   const BootTime started(success.started_boottime);
   if (started < began_ || started > around_.clock.boot_now())
-    return take(wire::ExchangeFailure{
-        ErrorCode::bad_answer, 0,
-        "fob-exchange counts time otherwise than fobd; both must run in one time namespace", std::nullopt});
+    return take(
+        core::Failure{ErrorCode::bad_answer,
+                      "fob-exchange counts time otherwise than fobd; both must run in one time namespace",
+                      {}});
   auto token = std::make_shared<core::Token>();
   token->access_token = success.access_token;
   token->fingerprint = fingerprint(success.access_token);
@@ -232,29 +237,35 @@ core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
   ++ok_;
   around_.log.info("{}: token {} of credential version {} for {:.0f} s", profile_, token->fingerprint,
                    token->credential_version, as_seconds(token->left(around_.clock.boot_now())));
+  end_alarm("there is a new token");
   return machine_.on_token(around_.clock.boot_now(), std::move(token), around_.random.unit());
 }
 
-core::Actions TokenKeeper::take(const wire::ExchangeFailure& failure) {
+core::Actions TokenKeeper::take(const core::Failure& failure) {
   ++failed_;
-  last_failure_ = core::Failure{failure.code, failure.detail, failure.retry_after};
+  last_failure_ = failure;
   last_failure_at_ = around_.clock.wall_now();
   const BootTime now = around_.clock.boot_now();
-  const auto actions =
-      machine_.on_failure(now, {failure.code, failure.detail, failure.retry_after}, around_.random.unit());
+  const auto actions = machine_.on_failure(now, failure, around_.random.unit());
+  // Where it is tried again at once, something changed meanwhile, and the failure says nothing any more.
+  const bool alarming =
+      !machine_.exchanging() && alarm_.on_failure(failure, machine_.ever_had_token(), *last_failure_at_);
   const auto token = machine_.token(now);
   const std::string effect =
       token ? "the token at hand lives " +
                   std::to_string(std::chrono::floor<seconds>(token->left(now)).count()) + " s"
             : "apps get no token";
-  const std::string next =
-      machine_.next_attempt()
-          ? "next attempt in " +
-                std::to_string(std::chrono::ceil<seconds>(*machine_.next_attempt() - now).count()) + " s"
-          : "next attempt at once";
-  around_.log.warn("{}: no new token ({}): {}; {}; {}", profile_, traits(failure.code).kind, failure.detail,
-                   effect, next);
+  const auto next = machine_.next_attempt();
+  const std::string again =
+      next ? "in " + std::to_string(std::chrono::ceil<seconds>(*next - now).count()) + " s" : "at once";
+  around_.log.log(alarming ? spdlog::level::err : spdlog::level::warn,
+                  "{}: {}no new token ({}): {}; {}; next attempt {}", profile_, alarming ? "ALARM: " : "",
+                  traits(failure.code).kind, failure.detail, effect, again);
   return actions;
+}
+
+void TokenKeeper::end_alarm(std::string_view why) {
+  if (alarm_.end()) around_.log.info("{}: the alarm is over: {}", profile_, why);
 }
 
 TokenOutcome TokenKeeper::available() const {
@@ -289,32 +300,6 @@ asio::awaitable<void> TokenKeeper::await_settlement(BootTime until) {
   const auto place = waiting_.insert(waiting_.end(), &timer);
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   waiting_.erase(place);
-}
-
-Following::Following(std::shared_ptr<TokenKeeper> keeper)
-    : keeper_(std::move(keeper)), timer_(keeper_->around_.executor) {
-  place_ = keeper_->followers_.insert(keeper_->followers_.end(), this);
-  if (keeper_->followers_.size() == 1)
-    keeper_->apply(keeper_->machine_.on_followed(keeper_->around_.clock.boot_now(), true));
-}
-
-Following::~Following() {
-  keeper_->followers_.erase(place_);
-  if (keeper_->followers_.empty())
-    keeper_->apply(keeper_->machine_.on_followed(keeper_->around_.clock.boot_now(), false));
-}
-
-asio::awaitable<bool> Following::change(seconds at_most) {
-  if (!changed_) {
-    timer_.expires_after(at_most);
-    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-  }
-  co_return std::exchange(changed_, false);
-}
-
-void Following::wake() {
-  changed_ = true;
-  timer_.cancel();
 }
 
 std::string_view state_word(const TokenKeeper::Status& status) {

@@ -2,21 +2,19 @@
 // timer and real exchanges, and lets requests wait for their outcome.
 #pragma once
 
-#include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/slot_exchange.hpp"
+#include "daemon/broker/surroundings.hpp"
 #include "daemon/core/refresh.hpp"
-#include "ipc/base/clock.hpp"
-#include "ipc/base/random.hpp"
+#include "daemon/core/refusal_alarm.hpp"
 #include "ipc/transport/boot_timer.hpp"
 #include "ipc/wire/app_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <spdlog/logger.h>
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -25,30 +23,24 @@
 
 namespace fob::broker {
 
-/// What a keeper lives on. All outlive it.
-struct Surroundings {
-  boost::asio::any_io_executor executor;
-  const Clock& clock;
-  Random& random;
-  spdlog::logger& log;
-  Exchange exchange;
-  /// Called when a keeper may have begun or ceased to mind the network; see TokenKeeper::minds_network().
-  std::function<void()> stirred = [] {};
-};
-
 class Following;
 
 /// A token, or why there is none, as an app is to be told.
 using TokenOutcome = boost::system::result<core::TokenPtr, wire::Problem>;
 
+struct KeeperSettings {
+  core::RefreshSettings refresh;
+  bool auto_fallback = false;  ///< use another credential that works while the one in force is refused
+};
+
 /// One thread. Held by shared_ptr, since waiting requests and exchanges under way keep it alive.
 class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
  public:
-  TokenKeeper(std::string profile, core::RefreshSettings settings, const Surroundings& surroundings);
+  TokenKeeper(std::string profile, KeeperSettings settings, const Surroundings& surroundings);
 
   void start();
   /// Other settings for the same authority; see core::Refresh::on_settings_changed().
-  void reconfigure(core::RefreshSettings settings, bool worth_a_try);
+  void reconfigure(KeeperSettings settings, bool worth_a_try);
   /// No more exchanges and no more tokens; requests that wait are told why.
   void retire(wire::Problem why);
 
@@ -88,6 +80,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
     std::uint64_t exchanges_ok;
     std::uint64_t exchanges_failed;
     std::uint64_t served;
+    std::optional<core::RefusalAlarm::State> alarm;
+    SlotExchange::Status slots;
   };
   Status status() const;
   const std::string& profile() const { return profile_; }
@@ -97,10 +91,11 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
 
   void apply(core::Actions actions);
   void begin_exchange();
-  void exchange_ended(std::exception_ptr error, const wire::ExchangeAnswer& answer);
-  void settle(const wire::ExchangeAnswer& answer);
+  void exchange_ended(std::exception_ptr error, const SlotExchange::Outcome& outcome);
+  void settle(const SlotExchange::Outcome& outcome);
   core::Actions take(const wire::ExchangeSuccess& success);
-  core::Actions take(const wire::ExchangeFailure& failure);
+  core::Actions take(const core::Failure& failure);
+  void end_alarm(std::string_view why);
   TokenOutcome outcome();
   wire::Problem problem() const;
   boost::asio::awaitable<void> await_settlement(BootTime until);
@@ -111,6 +106,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   std::string profile_;
   Surroundings around_;
   core::Refresh machine_;
+  std::shared_ptr<SlotExchange> slots_;
+  core::RefusalAlarm alarm_;
   transport::BootTimer timer_;
   std::optional<wire::Problem> retired_;
   BootTime began_;  ///< when the exchange under way was begun, as this process saw it
@@ -124,27 +121,6 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   std::optional<core::Failure> last_failure_;
   std::optional<WallTime> last_failure_at_;
   std::uint64_t ok_ = 0, failed_ = 0, served_ = 0;
-};
-
-/// Someone's interest in what a profile has to give, for as long as it lives. One thread, the keeper's.
-class Following {
- public:
-  explicit Following(std::shared_ptr<TokenKeeper> keeper);
-  ~Following();
-  Following(const Following&) = delete;
-  Following& operator=(const Following&) = delete;
-
-  /// Returns true once available() has, or may have, changed since the last call, and false after `at_most`
-  /// in which it did not. The first call returns at once. One caller at a time.
-  boost::asio::awaitable<bool> change(std::chrono::seconds at_most);
-  /// Lets change() return.
-  void wake();
-
- private:
-  std::shared_ptr<TokenKeeper> keeper_;
-  std::list<Following*>::iterator place_;
-  boost::asio::steady_timer timer_;
-  bool changed_ = true;
 };
 
 /// "valid", "expired", "none" (there never was a token) or "idle": one word for each profile's state,

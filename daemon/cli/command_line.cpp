@@ -3,6 +3,7 @@
 #include "daemon/cli/config_commands.hpp"
 #include "daemon/cli/credential_commands.hpp"
 #include "daemon/cli/daemon_commands.hpp"
+#include "daemon/cli/fleet_command_line.hpp"
 #include "daemon/cli/speech.hpp"
 #include "daemon/cli/token_commands.hpp"
 #include "daemon/cli/watch_command.hpp"
@@ -25,7 +26,8 @@ constexpr const char* k_exit_statuses =
 
 constexpr const char* k_list_json =
     "--json prints one array of objects: profile, slot (current, next or previous), version (a number),\n"
-    "client_id_fingerprint (8 hex digits) and stored_at (RFC 3339, UTC).";
+    "client_id_fingerprint (8 hex digits), stored_at (RFC 3339, UTC), age_s, untested (staged without a\n"
+    "trial), bundle_serial (of the fleet bundle that brought it, or null) and store.";
 
 // CLI11 leaves an argument that was not given empty.
 std::optional<std::string> if_given(const std::string& text) {
@@ -56,6 +58,7 @@ class Commands {
     add_token();
     add_daemon();
     add_config();
+    fleet_.add_to(app_, [this](Command command) { chosen_ = std::move(command); });
     app_.require_subcommand(1);
   }
 
@@ -64,6 +67,7 @@ class Commands {
  private:
   void add_credential();
   void add_enrolment(CLI::App& credential, const std::string& name, Purpose purpose, const std::string& help);
+  void add_promotion(CLI::App& credential);
   void add_token();
   void add_daemon();
   void add_config();
@@ -80,11 +84,15 @@ class Commands {
   std::string profile_;
   std::string file_;
   std::string dash_;
+  std::string to_;
   bool without_trial_ = false;
+  std::uint64_t version_ = 0;
+  bool if_untested_ = false;
   bool json_ = false;
   bool header_ = false;
   double min_ttl_ = -1;
   std::vector<std::string> program_;  ///< what stands behind "--"
+  FleetCommands fleet_;
   Command chosen_;
 };
 
@@ -105,7 +113,7 @@ void Commands::add_enrolment(CLI::App& credential, const std::string& name, Purp
   enrol->add_option("--file", file_, "The file downloaded from the portal, in any known form; - is stdin")
       ->type_name("FILE")
       ->excludes(dash);
-  enrol->add_flag("--no-trial", without_trial_, "Store it without a trial exchange");
+  enrol->add_flag("--no-trial", without_trial_, "No trial: the first exchange with it decides");
 }
 
 void Commands::add_credential() {
@@ -120,13 +128,30 @@ void Commands::add_credential() {
         ->type_name("")
         ->required();
   };
+  add_promotion(credential);
   named("rollback", "Put the previous credential in force again", roll_back_credential);
+  CLI::App* migrate =
+      add(credential, "migrate", "Move a profile's credentials to another store",
+          [this](const Context& context) { return migrate_credential(profile_, to_, context); });
+  migrate->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("")->required();
+  migrate->add_option("--to", to_, "systemd-creds, secret-service or file")->type_name("STORE")->required();
   named("remove", "Forget all of a profile's credentials", remove_credential);
   CLI::App* list = add(credential, "list", "Show what is stored; never a secret",
                        [this](const Context& context) { return list_credentials(json_, context); });
   list->add_flag("--json", json_, "As JSON");
   list->footer(k_list_json);
   credential.require_subcommand(1);
+}
+
+void Commands::add_promotion(CLI::App& credential) {
+  CLI::App* promote =
+      add(credential, "promote", "Put the staged credential in force", [this](const Context& context) {
+        return promote_credential(profile_, if_untested_ ? std::optional(version_) : std::nullopt, context);
+      });
+  promote->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("")->required();
+  // For fobd, which has got a token with it and may not write to the store.
+  CLI::Option* version = promote->add_option("--version", version_)->group("");
+  promote->add_flag("--if-untested", if_untested_)->group("")->needs(version);
 }
 
 void Commands::add_token() {

@@ -1,12 +1,10 @@
 #include "daemon/cli/credential_commands.hpp"
 
 #include "daemon/cli/credential_source.hpp"
+#include "daemon/cli/opened_store.hpp"
+#include "daemon/cli/shred.hpp"
 #include "daemon/cli/speech.hpp"
-#include "daemon/cli/trial.hpp"
-#include "daemon/store/open_store.hpp"
-#include "ipc/client/control_client.hpp"
 #include "ipc/wire/json.hpp"
-#include "ipc/wire/limits.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,32 +12,14 @@
 namespace fob::cli {
 namespace {
 
-// The configuration, and the store that it means.
-struct Opened {
-  config::Config config;
-  std::unique_ptr<store::CredentialStore> store;
-};
-
-Result<Opened> open(const Context& context) {
-  auto config = config::load(context.locations().config_file);
-  if (!config) return config.error();
-  auto store = store::open_store(*config, context.locations(), context.clock);
-  if (!store) return store.error();
-  return Opened{std::move(*config), std::move(*store)};
+// Where nobody said where it belongs, it is said where it is.
+void tell_of_chosen_store(const config::StoreChoice& choice, const EnrolmentWorld& world) {
+  if (choice.configured) return;
+  world.say("it is kept in the store \"" + std::string(to_string(choice.kind)) + "\", chosen since " +
+            choice.why + "; to choose yourself: store = … in [daemon]");
 }
 
-EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
-  const client::ControlClient fobd(context.daemon_locations().control_socket(), context.clock);
-  return {store,
-          [&context](const std::string& profile) {
-            return try_staged_credential(profile, config::sibling_program("fob-exchange"),
-                                         context.locations(), context.clock, wire::k_exchange_deadline);
-          },
-          [fobd](const std::string& profile) { return fobd.credentials_changed(profile); },
-          [](const std::string& message) { say(message); }};
-}
-
-using Row = std::array<std::string, 5>;
+using Row = std::array<std::string, 6>;
 
 std::string table(const std::vector<Row>& rows) {
   std::array<std::size_t, std::tuple_size_v<Row>> widths{};
@@ -55,29 +35,36 @@ std::string table(const std::vector<Row>& rows) {
 }
 
 std::string as_table(const std::vector<store::SlotSummary>& slots, WallTime now) {
-  std::vector<Row> rows = {{"PROFILE", "SLOT", "VERSION", "CLIENT-ID", "AGE"}};
+  std::vector<Row> rows = {{"PROFILE", "SLOT", "VERSION", "CLIENT-ID", "AGE", "STORE"}};
   for (const auto& slot : slots)
-    rows.push_back({slot.profile, std::string(to_string(slot.slot)), std::to_string(slot.version),
-                    slot.client_id_fingerprint,
-                    in_words(std::chrono::duration_cast<std::chrono::seconds>(now - slot.stored_at))});
+    rows.push_back({slot.profile,
+                    std::string(to_string(slot.slot)) + (slot.origin.untested ? " (untested)" : ""),
+                    std::to_string(slot.version), slot.client_id_fingerprint,
+                    in_words(std::chrono::duration_cast<std::chrono::seconds>(now - slot.stored_at)),
+                    std::string(to_string(slot.store))});
   return table(rows);
 }
 
-std::string as_json(const std::vector<store::SlotSummary>& slots) {
+std::string as_json(const std::vector<store::SlotSummary>& slots, WallTime now) {
   wire::Json list = wire::Json::array();
   for (const auto& slot : slots)
     list.push_back({{"profile", slot.profile},
                     {"slot", to_string(slot.slot)},
                     {"version", slot.version},
                     {"client_id_fingerprint", slot.client_id_fingerprint},
-                    {"stored_at", to_rfc3339(slot.stored_at)}});
+                    {"stored_at", to_rfc3339(slot.stored_at)},
+                    {"age_s", std::chrono::floor<std::chrono::seconds>(now - slot.stored_at).count()},
+                    {"untested", slot.origin.untested},
+                    {"bundle_serial", slot.origin.bundle_serial == 0 ? wire::Json(nullptr)
+                                                                     : wire::Json(slot.origin.bundle_serial)},
+                    {"store", to_string(slot.store)}});
   return wire::dump(list) + "\n";
 }
 
 }  // namespace
 
 Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, const Context& context) {
-  const auto opened = open(context);
+  const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   if (auto known = require_profile(opened->config, context.locations().config_file, options.profile); !known)
     return known.error();
@@ -86,18 +73,48 @@ Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, c
   if (auto begun = enrolment.begin(purpose); !begun) return begun.error();
   const auto credential = obtain_credential(options.file, options.profile, world.say);
   if (!credential) return credential.error();
-  if (auto enrolled = enrolment.enrol(*credential, options.with_trial); !enrolled) return enrolled.error();
+  const EnrolmentTerms terms{options.with_trial ? Trial::required : Trial::none, 0};
+  if (auto enrolled = enrolment.enrol(*credential, terms); !enrolled) return enrolled.error();
+  if (purpose == Purpose::add) tell_of_chosen_store(opened->choice, world);
+  if (options.file) offer_to_shred(*options.file, world.say);
+  return 0;
+}
+
+Result<int> migrate_credential(const std::string& profile, const std::string& to, const Context& context) {
+  const auto kind = config::store_kind_from(to);
+  if (!kind) return fail(ErrorCode::usage, "--to takes one of: systemd-creds, secret-service, file");
+  const auto opened = open_configured_store(context);
+  if (!opened) return opened.error();
+  const auto moved = opened->store->migrate(profile, *kind);
+  if (!moved) return moved.error();
+  say(*moved == store::Move::was_there
+          ? profile + " is in the store \"" + to + "\" already"
+          : profile + ": moved to the store \"" + to + "\", read back and compared; the old copy is deleted");
+  if (opened->choice.configured && opened->choice.kind != *kind)
+    say("[daemon] still says store = \"" + std::string(to_string(opened->choice.kind)) +
+        "\", and the next rotation would move it back there; change that line to store = \"" + to + "\"");
+  return 0;
+}
+
+Result<int> promote_credential(const std::string& profile,
+                               const std::optional<std::uint64_t>& untested_version, const Context& context) {
+  const auto opened = open_configured_store(context);
+  if (!opened) return opened.error();
+  const auto promoted = untested_version ? promote_if_untested(*opened->store, profile, *untested_version)
+                                         : promote(world_of(*opened->store, context), profile);
+  if (!promoted) return promoted.error();
   return 0;
 }
 
 Result<int> list_credentials(bool json, const Context& context) {
-  const auto opened = open(context);
+  const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto listing = opened->store->list();
   if (!listing) return listing.error();
   const auto& [slots, unreadable] = *listing;
+  const WallTime now = context.clock.wall_now();
   if (json || !slots.empty()) {
-    if (auto printed = print(json ? as_json(slots) : as_table(slots, context.clock.wall_now())); !printed)
+    if (auto printed = print(json ? as_json(slots, now) : as_table(slots, now)); !printed)
       return printed.error();
   } else if (unreadable.empty()) {
     say("no credential is stored yet; enrol one: fob credential add PROFILE");
@@ -107,7 +124,7 @@ Result<int> list_credentials(bool json, const Context& context) {
 }
 
 Result<int> roll_back_credential(const std::string& profile, const Context& context) {
-  const auto opened = open(context);
+  const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   if (auto rolled = opened->store->roll_back(profile); !rolled) return rolled.error();
   say(profile + ": the previous credential is in force again; the same command undoes this");
@@ -117,7 +134,7 @@ Result<int> roll_back_credential(const std::string& profile, const Context& cont
 }
 
 Result<int> remove_credential(const std::string& profile, const Context& context) {
-  const auto opened = open(context);
+  const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   if (auto removed = opened->store->remove(profile); !removed) return removed.error();
   say(profile + ": removed from this device; deactivate it in the portal too, if nothing else uses it");

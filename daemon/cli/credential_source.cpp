@@ -1,5 +1,6 @@
 #include "daemon/cli/credential_source.hpp"
 
+#include "daemon/cli/shred.hpp"
 #include "daemon/cli/tty_prompt.hpp"
 #include "daemon/store/credential_form.hpp"
 #include "ipc/base/file.hpp"
@@ -7,7 +8,6 @@
 
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace fob::cli {
@@ -49,8 +49,7 @@ Result<store::Credential> obtain_credential(const std::optional<std::string>& fi
 
   const UniqueFd fd(::open(file->c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   if (!fd) return fail(ErrorCode::usage, with_errno("cannot read " + *file));
-  struct stat facts {};
-  if (::fstat(fd.get(), &facts) == 0 && S_ISREG(facts.st_mode) && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  if (others_can_read(fd.get()))
     say("warning: others on this device can read " + *file + "; once this is done, run: shred -u " + *file);
   return read_credential(fd.get(), *file);
 }

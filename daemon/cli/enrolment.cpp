@@ -46,46 +46,113 @@ Result<void> Enrolment::begin(Purpose purpose) {
   return {};
 }
 
-Result<void> Enrolment::enrol(const store::Credential& credential, bool with_trial) {
-  const auto version = world_.store.stage(profile_, credential);
+Result<Enrolled> Enrolment::enrol(const store::Credential& credential, const EnrolmentTerms& terms) {
+  const bool untried = terms.trial == Trial::none;
+  const auto version = world_.store.stage(profile_, credential, {untried, terms.bundle_serial});
   if (!version) return version.error();
+  Enrolled enrolled{*version, false, false};
   // Since begin(), while a person typed, another fob may have enrolled one. From here on none can, unless it
   // takes `next` from us, and then our commit fails.
   const auto in_force = version_in_force(world_.store, profile_);
   if (!in_force) return in_force.error();
   replaced_ = *in_force;
-  const std::string stored = profile_ + ": stored as " + named(*version);
-  std::string report = stored + ", without a trial as you asked";
-  if (with_trial) {
-    const auto passed = pass_trial(*version, stored);
-    if (!passed) return passed.error();
-    report = *passed;
-  }
-  if (auto committed = world_.store.commit(profile_, *version); !committed) return committed;
-  world_.say(report);
-  return replaced_ ? renew_token(world_, profile_) : announce_first();
+  if (untried && replaced_) return leave_staged(enrolled);
+  if (untried) return put_in_force(enrolled, stored(*version) + ", without a trial as you asked");
+
+  const auto report = pass_trial(enrolled, terms.trial);
+  if (!report) return report.error();
+  if (*report) return put_in_force(enrolled, **report);
+  const auto again = world_.store.stage(profile_, credential, {true, terms.bundle_serial});
+  if (!again) return again.error();
+  return leave_staged({*again, false, false});
 }
 
-Result<std::string> Enrolment::pass_trial(std::uint64_t version, const std::string& stored) {
+std::string Enrolment::stored(std::uint64_t version) const {
+  return profile_ + ": stored as " + named(version);
+}
+
+Result<std::optional<std::string>> Enrolment::pass_trial(Enrolled& enrolled, Trial trial) {
   const auto answer = world_.try_staged(profile_);
   const auto* success = std::get_if<wire::ExchangeSuccess>(&answer);
-  if (success != nullptr && success->credential_version == version)
-    return stored + "; the authority accepts it, with tokens for " +
-           in_words(std::chrono::duration_cast<std::chrono::seconds>(success->expires_in));
+  if (success != nullptr && success->credential_version == enrolled.version) {
+    enrolled.tried = true;
+    return std::optional(stored(enrolled.version) + "; the authority accepts it, with tokens for " +
+                         in_words(std::chrono::duration_cast<std::chrono::seconds>(success->expires_in)));
+  }
   const auto* failed = std::get_if<wire::ExchangeFailure>(&answer);
-  if (failed != nullptr && !replaced_ && !is_refusal(failed->code))
-    return "warning: " + stored + ", but untested, since the trial failed: " + failed->detail;
-  const auto discarded = world_.store.discard_staged(profile_, version);
+  const bool untestable = failed != nullptr && !is_refusal(failed->code);
+  if (untestable && !replaced_)
+    return std::optional("warning: " + stored(enrolled.version) +
+                         ", but untested, since the trial failed: " + failed->detail);
+  const auto discarded = world_.store.discard_staged(profile_, enrolled.version);
   if (!discarded) return discarded.error();
   // Where ours is no longer staged, a failure too was that of another's credential.
   if (failed == nullptr || !*discarded) return store::another_rotation(profile_);
-  const auto& failure = *failed;
-  if (is_refusal(failure.code))
-    return fail(failure.code,
-                failure.detail +
+  if (untestable && trial == Trial::if_possible) {
+    world_.say(profile_ + ": the credential could not be tried: " + failed->detail);
+    return std::optional<std::string>();
+  }
+  if (!untestable)
+    return fail(failed->code,
+                failed->detail +
                     "; nothing was changed. Check the credential in the portal, or create a new one there");
-  return fail(failure.code, "the credential could not be tried: " + failure.detail +
+  return fail(failed->code, "the credential could not be tried: " + failed->detail +
                                 "; nothing was changed. Try again then, or store it untried with --no-trial");
+}
+
+Result<Enrolled> Enrolment::put_in_force(Enrolled enrolled, const std::string& report) {
+  if (auto committed = world_.store.commit(profile_, enrolled.version); !committed) return committed.error();
+  enrolled.in_force = true;
+  world_.say(report);
+  const auto announced = replaced_ ? renew_token(world_, profile_) : announce_first();
+  if (!announced) return announced.error();
+  return enrolled;
+}
+
+Result<Enrolled> Enrolment::leave_staged(Enrolled enrolled) {
+  world_.say(profile_ + ": staged as " + named(enrolled.version) +
+             ", untried; the first exchange that succeeds with it puts it in force");
+  const auto told = world_.tell_fobd(profile_);
+  if (!told && told.error().code == ErrorCode::daemon_not_running) {
+    world_.say(told.error().detail);
+    return enrolled;
+  }
+  if (!told && !is_of_an_exchange(told.error().code)) return not_told(told.error());
+  const auto in_force = version_in_force(world_.store, profile_);
+  if (!in_force) return in_force.error();
+  if (*in_force == enrolled.version) {
+    world_.say(profile_ + ": a new token is in force");
+    return Enrolled{enrolled.version, true, true};
+  }
+  if (!told && !is_refusal(told.error().code))
+    return fail(told.error().code, "it stays staged, since fobd could not try it yet: " +
+                                       told.error().detail + "; fobd goes on trying, see: fob status");
+  return fail(ErrorCode::rejected, "the authority does not accept it, see: fob status; " +
+                                       (told ? named(*replaced_) + " stays in force" : told.error().detail));
+}
+
+Result<void> promote(const EnrolmentWorld& world, const std::string& profile) {
+  const auto staged = world.store.staged(profile);
+  if (!staged) return staged.error();
+  if (auto committed = world.store.commit(profile, staged->version); !committed) return committed;
+  world.say(profile + ": " + named(staged->version) + " is in force");
+  return renew_token(world, profile);
+}
+
+Result<void> promote_if_untested(store::CredentialStore& store, const std::string& profile,
+                                 std::uint64_t version) {
+  const auto staged = store.staged(profile);
+  if (staged && staged->version == version && !staged->origin.untested)
+    return fail(ErrorCode::no_credential,
+                profile + ": " + named(version) +
+                    " is staged by a rotation with a trial of its own; it was left alone");
+  if (!staged && staged.error().code != ErrorCode::no_credential) return staged.error();
+  const auto in_force = version_in_force(store, profile);
+  if (!in_force) return in_force.error();
+  if (*in_force == version) return {};
+  if (!staged || staged->version != version)
+    return fail(ErrorCode::no_credential, profile + ": " + named(version) + " is not staged any more");
+  return store.commit(profile, version);
 }
 
 Result<void> Enrolment::announce_first() const {

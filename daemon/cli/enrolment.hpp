@@ -22,7 +22,26 @@ struct EnrolmentWorld {
   std::function<void(const std::string& message)> say;
 };
 
-enum class Purpose { add, rotate };
+enum class Purpose { add, rotate, fleet };
+
+/// What happens before a credential is in force.
+enum class Trial {
+  required,     ///< it must succeed where a credential would be replaced
+  if_possible,  ///< the authority's refusal counts; where it cannot be asked, the first exchange is the trial
+  none          ///< the first exchange is the trial
+};
+
+struct EnrolmentTerms {
+  Trial trial = Trial::required;
+  std::uint64_t bundle_serial = 0;  ///< of the fleet bundle that brings the credential; 0: none does
+};
+
+/// How an enrolment ended.
+struct Enrolled {
+  std::uint64_t version = 0;
+  bool tried = false;     ///< an authority has accepted it
+  bool in_force = false;  ///< else it is staged: its first success promotes it, a refusal leaves all as it is
+};
 
 class Enrolment {
  public:
@@ -32,18 +51,22 @@ class Enrolment {
   /// no_credential if not; says so where an `add` will replace what is there.
   Result<void> begin(Purpose purpose);
 
-  /// Stages, tries (unless `with_trial` is false), commits and tells fobd. A credential that is refused fails
-  /// with rejected or forbidden and changes nothing. One that cannot be tried fails likewise if it would
-  /// replace another; a first one is kept, with a warning.
-  /// Where another rotation of the profile comes between, fails with another_rotation().
+  /// Stages, tries and commits, as the terms say, then tells fobd. A credential that is refused fails with
+  /// rejected or forbidden and changes nothing. One that cannot be tried fails likewise if its trial is
+  /// required and it would replace another; a first one is kept, with a warning. Where another rotation of
+  /// the profile comes between, fails with another_rotation().
   /// Succeeds once the credential is stored and, where it replaced one and fobd runs, a new token is in
-  /// force.
-  Result<void> enrol(const store::Credential& credential, bool with_trial);
+  /// force. Where fobd cannot try it yet, it is stored all the same, as the detail says.
+  Result<Enrolled> enrol(const store::Credential& credential, const EnrolmentTerms& terms);
 
  private:
-  /// Tries what is staged; returns what to say once it is committed, which begins with `stored`. On failure
-  /// nothing is staged any more, unless by another rotation.
-  Result<std::string> pass_trial(std::uint64_t version, const std::string& stored);
+  std::string stored(std::uint64_t version) const;
+  /// Tries what is staged; what to say of it once it is committed. Nothing: it could not be tried,
+  /// and may be left staged instead. On failure nothing is staged any more, unless by another.
+  Result<std::optional<std::string>> pass_trial(Enrolled& enrolled, Trial trial);
+  Result<Enrolled> put_in_force(Enrolled enrolled, const std::string& report);
+  /// Leaves it to the first exchange, and waits for that where fobd runs.
+  Result<Enrolled> leave_staged(Enrolled enrolled);
   /// Tells fobd of a profile's first credential. Fails only where it could not be told: the credential is
   /// stored, and fobd goes on trying by itself.
   Result<void> announce_first() const;
@@ -52,6 +75,15 @@ class Enrolment {
   std::string profile_;
   std::optional<std::uint64_t> replaced_;  ///< the version in force before; nothing at a first enrolment
 };
+
+/// Puts what is staged in force, tried or not, and waits for a token with it. Fails with no_credential where
+/// nothing is staged.
+Result<void> promote(const EnrolmentWorld& world, const std::string& profile);
+
+/// The same for fobd, which has just got a token with version `version`: fails with no_credential where that
+/// is not staged, or by a rotation that has its own trial. Fine where it is in force already.
+Result<void> promote_if_untested(store::CredentialStore& store, const std::string& profile,
+                                 std::uint64_t version);
 
 /// Tells fobd of a credential that replaced another. Success if a new token is in force, or if fobd does not
 /// run, which is said; otherwise why there is none yet.

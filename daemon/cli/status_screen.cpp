@@ -5,6 +5,7 @@
 #include "ipc/wire/limits.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 namespace fob::cli {
 namespace {
@@ -81,11 +82,46 @@ std::string last_error_of(const Json& profile) {
          wire::printable(wire::string_member(*error, "detail").value_or(""), wire::k_max_detail);
 }
 
+std::string what_is_wrong(const Json& alarm) {
+  const auto code = code_of_kind(word(alarm, "kind"));
+  std::string words(traits(code.value_or(ErrorCode::rejected)).title);
+  words.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(words.front())));
+  return words;
+}
+
+// What is about to go wrong, and what would mend it.
+std::string alarm_of(const Json& profile) {
+  const auto alarm = profile.find("alarm");
+  if (alarm == profile.end() || !alarm->is_object()) return "";
+  std::string line = "ALARM since " + word(*alarm, "since") + ": " + what_is_wrong(*alarm);
+  const auto left = wire::integer_member(*alarm, "token_ends_in");
+  line += left ? "; apps go without a token in " + duration(*left) : "; apps have no token";
+  const std::string offer = word(*alarm, "offer");
+  if (offer.empty()) return line;
+  return line + "; one that works is put in force by: fob credential " + offer + " " + word(profile, "name");
+}
+
+std::string fallback_of(const Json& profile) {
+  const std::string slot = word(profile, "fallback");
+  if (slot.empty()) return "";
+  return "FALLBACK: the credential in force is refused; the " +
+         (slot == "next" ? std::string("staged") : slot) + " one is used in its place";
+}
+
+std::string staged_of(const Json& profile) {
+  const auto refused = profile.find("staged_refused");
+  if (refused == profile.end() || !refused->is_object()) return "";
+  return "the staged credential was refused " + word(*refused, "at") + ": " +
+         wire::printable(wire::string_member(*refused, "detail").value_or(""), wire::k_max_detail);
+}
+
 std::string lines_of(const Json& profile, std::size_t width, bool coloured) {
   std::string name = word(profile, "name");
   name.resize(std::max(width, name.size()), ' ');
   std::string lines = name + "  " + state_of(profile, coloured) + "; " + next_of(profile) + "\n";
   const std::string indent(width + 2, ' ');
+  for (const auto& line : {alarm_of(profile), fallback_of(profile), staged_of(profile)})
+    if (!line.empty()) lines += indent + painted(line, Colour::bad, coloured) + "\n";
   for (const auto& line : {credential_of(profile), counts_of(profile), last_error_of(profile)})
     if (!line.empty()) lines += indent + line + "\n";
   return lines;

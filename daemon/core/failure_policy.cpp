@@ -13,18 +13,25 @@ struct Row {
 
 using enum ErrorCode;
 
-// person, network, clock, shared. A captive portal shows as bad-answer, tls or unreachable.
+// person, network, clock, shared, any credential, refused.
+// A captive portal shows as bad-answer, tls or unreachable. An authority may also answer nonsense to one
+// credential alone, so of these bad-answer says nothing about another.
 constexpr std::array k_policies = {
-    Row{no_credential, {true, false, false, false}}, Row{rejected, {true, false, false, false}},
-    Row{forbidden, {true, false, false, false}},     Row{config, {true, false, false, false}},
-    Row{rate_limited, {false, false, false, true}},  Row{unreachable, {false, true, false, true}},
-    Row{timeout, {false, true, false, true}},        Row{tls, {false, true, true, true}},
-    Row{clock_wrong, {false, false, true, false}},   Row{bad_answer, {false, true, false, true}},
-    Row{store_locked, {false, false, false, false}},
+    Row{no_credential, {true, false, false, false, false, false}},
+    Row{rejected, {true, false, false, false, false, true}},
+    Row{forbidden, {true, false, false, false, false, true}},
+    Row{config, {true, false, false, false, false, false}},
+    Row{rate_limited, {false, false, false, true, true, false}},
+    Row{unreachable, {false, true, false, true, true, false}},
+    Row{timeout, {false, true, false, true, true, false}},
+    Row{tls, {false, true, true, true, true, false}},
+    Row{clock_wrong, {false, false, true, false, true, false}},
+    Row{bad_answer, {false, true, false, true, false, false}},
+    Row{store_locked, {false, false, false, false, false, false}},
 };
 
 // A fault of fob's own: tried again like anything that may pass.
-constexpr FailurePolicy k_other = {false, false, false, false};
+constexpr FailurePolicy k_other = {false, false, false, false, false, false};
 
 }  // namespace
 

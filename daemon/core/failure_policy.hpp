@@ -3,9 +3,19 @@
 
 #include "ipc/base/error.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace fob::core {
+
+/// An exchange that brought no token.
+struct Failure {
+  ErrorCode code = ErrorCode::internal;
+  std::string detail;
+  std::optional<std::chrono::milliseconds> retry_after;
+};
 
 /// What happens around the device that may let an exchange succeed which failed before.
 enum class Change : std::uint8_t {
@@ -23,6 +33,10 @@ struct FailurePolicy {
   bool ended_by_clock;
   /// Many devices may have failed for one reason, and would come back together.
   bool shared;
+  /// It has nothing to do with the credential: with another one the same would have happened.
+  bool any_credential;
+  /// The authority was asked, and does not take this credential.
+  bool refused;
 };
 
 FailurePolicy policy_of(ErrorCode kind);

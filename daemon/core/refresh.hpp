@@ -31,12 +31,6 @@ struct RefreshSettings {
 enum class Reason : std::uint8_t { none, refresh, retry, probe };
 std::string_view to_string(Reason reason);
 
-struct Failure {
-  ErrorCode code = ErrorCode::internal;
-  std::string detail;
-  std::optional<std::chrono::milliseconds> retry_after;
-};
-
 /// What the driver must do after an event. All of it is about now: an event replaces what the one before
 /// said.
 struct Actions {

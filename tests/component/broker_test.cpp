@@ -1,126 +1,15 @@
-// The broker with real sockets, a real timer and an exchange that the test answers.
+// The broker with a real timer and an exchange that the test answers.
 #include "daemon/broker/broker.hpp"
 
-#include "daemon/broker/app_interface.hpp"
-#include "daemon/broker/operator_interface.hpp"
-#include "ipc/base/file.hpp"
-#include "tests/support/manual_clock.hpp"
-#include "tests/support/temp_directory.hpp"
+#include "tests/component/broker_fixture.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-
-#include <sstream>
-#include <unistd.h>
 
 namespace fob::broker {
 namespace {
-
-namespace asio = boost::asio;
-using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// One more of something, while it lives.
-struct Count {
-  explicit Count(int& c) : count(c) { ++count; }
-  Count(const Count&) = delete;
-  Count& operator=(const Count&) = delete;
-  ~Count() { --count; }
-  int& count;
-};
-
-// Runs coroutines against a broker whose exchanges the test decides one by one.
-class BrokerTest : public ::testing::Test {
- protected:
-  static constexpr const char* k_config = "[profile.p]\nscopes = [\"query\"]\n";
-
-  std::unique_ptr<Broker> make_broker(const std::string& text = k_config) {
-    EXPECT_TRUE(replace_file(config_file(), text, 0600, ErrorCode::config));
-    auto config = config::load(config_file());
-    EXPECT_TRUE(config) << config.error().detail;
-    return std::make_unique<Broker>(std::move(*config), config_file(), ::geteuid(), surroundings());
-  }
-
-  Result<void> reload_with(Broker& broker, const std::string& text) {
-    EXPECT_TRUE(replace_file(config_file(), text, 0600, ErrorCode::config));
-    return broker.reload();
-  }
-
-  std::filesystem::path config_file() const { return directory_.path() / "fob.toml"; }
-
-  Surroundings surroundings() {
-    return {io_.get_executor(), clock_, random_, log_,
-            [this](wire::ExchangeRequest request) { return exchange(request); }};
-  }
-
-  // Takes a moment of the loop, as a real one would, so that requests can pile up on it.
-  asio::awaitable<wire::ExchangeAnswer> exchange(wire::ExchangeRequest) {
-    ++exchanges_;
-    const auto here = std::make_shared<Count>(at_once_);
-    most_at_once_ = std::max(most_at_once_, at_once_);
-    asio::steady_timer moment(io_, hang_ ? std::chrono::milliseconds(1h) : 5ms);
-    if (pause_) co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
-    co_return next_answer();
-  }
-
-  wire::ExchangeAnswer next_answer() {
-    if (failure_) return *failure_;
-    wire::ExchangeSuccess success;
-    success.access_token = "token-" + std::to_string(exchanges_);
-    success.started_boottime = clock_.boot_now().time_since_epoch() + started_offset_;
-    success.expires_in = lifetime_;
-    success.scopes = {"query"};
-    success.credential_version = 1;
-    return success;
-  }
-
-  template <class T>
-  T run(asio::awaitable<T> coroutine) {
-    std::optional<T> outcome;
-    asio::co_spawn(io_, std::move(coroutine), [&](std::exception_ptr error, T value) {
-      if (error) std::rethrow_exception(error);
-      outcome.emplace(std::move(value));
-    });
-    while (!outcome && io_.run_one() > 0) continue;
-    return std::move(*outcome);
-  }
-
-  static transport::Peer ourselves() { return {::geteuid(), ::getegid(), ::getpid(), {}}; }
-
-  Response ask(Handler handler, std::string method, std::string target, std::string body = "",
-               std::string accept = "", transport::Peer peer = ourselves()) {
-    Request request{std::move(method), std::move(target), std::move(accept), std::move(body),
-                    std::move(peer)};
-    return run(handler(std::move(request)));
-  }
-
-  // Lets the loop run until `done`, or until nothing happens any more for a while.
-  void run_until(const std::function<bool()>& done) {
-    while (!done() && io_.run_one_for(1s) > 0) continue;
-  }
-
-  test::TempDirectory directory_;
-  test::ManualClock clock_;
-  test::FixedRandom random_{0.5};
-  std::ostringstream logged_;
-  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_st>(logged_)};
-  asio::io_context io_{1};
-  int exchanges_ = 0;
-  int at_once_ = 0, most_at_once_ = 0;
-  bool hang_ = false;
-  std::chrono::milliseconds lifetime_ = 100s;
-  std::chrono::nanoseconds started_offset_{};
-  bool pause_ = true;
-  std::optional<wire::ExchangeFailure> failure_;
-};
 
 TEST_F(BrokerTest, FortyRequestsBeforeTheFirstTokenShareOneExchange) {
   const auto broker = make_broker();

@@ -319,7 +319,7 @@ TEST_F(FobCommand, AddStoresWithoutATrialWhereAskedTo) {
   const auto outcome = run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
   EXPECT_EQ(outcome.status, 0);
   EXPECT_THAT(outcome.err, HasSubstr("prod: stored as version 1, without a trial as you asked"));
-  EXPECT_THAT(list(), AllOf(StartsWith("PROFILE  SLOT     VERSION  CLIENT-ID  AGE\n"),
+  EXPECT_THAT(list(), AllOf(StartsWith("PROFILE  SLOT     VERSION  CLIENT-ID  AGE  STORE\n"),
                             HasSubstr("prod     current  1 ")));
 }
 
@@ -366,9 +366,37 @@ TEST_F(FobCommand, RotateTellsFobdAndFailsWithIt) {
                       http_answer(503, R"({"type":"urn:fob:authority-unreachable","detail":"away"})"));
   const auto outcome = run({"credential", "rotate", "prod", "--no-trial"}, "other-id:" + k_other_secret);
   EXPECT_EQ(outcome.status, 5);
-  EXPECT_THAT(outcome.err, HasSubstr("the credential is stored, but fobd has no token with it yet: away"));
+  EXPECT_THAT(outcome.err, HasSubstr("it stays staged, since fobd could not try it yet: away"));
   EXPECT_THAT(fobd.requests().at(0), StartsWith("POST /v1/credentials/changed "));
+  EXPECT_THAT(list(), HasSubstr("next (untested)"));
+  EXPECT_THAT(run({"credential", "promote", "prod"}).err,
+              HasSubstr("the credential is stored, but fobd has no token with it yet: away"));
   EXPECT_THAT(list(), HasSubstr("previous"));
+}
+
+TEST_F(FobCommand, FobdPromotesWhatIsUntestedAndNothingElse) {
+  const auto promote = [&](const std::string& version) {
+    return run({"credential", "promote", "prod", "--version", version, "--if-untested"}).status;
+  };
+  run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
+  run({"credential", "rotate", "prod", "--no-trial"}, "other-id:" + k_other_secret);
+  EXPECT_EQ(promote("3"), 5);
+  EXPECT_EQ(promote("2"), 0);
+  EXPECT_EQ(promote("2"), 0) << "it is in force";
+  EXPECT_THAT(list(), AllOf(HasSubstr("prod     current   2"), HasSubstr("prod     previous  1")));
+}
+
+TEST_F(FobCommand, MigrateWantsAStoreThatThereIs) {
+  run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
+  const auto wrong = run({"credential", "migrate", "prod", "--to", "cloud"});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("--to takes one of: systemd-creds, secret-service, file"));
+  const auto same = run({"credential", "migrate", "prod", "--to", "file"});
+  EXPECT_EQ(same.status, 0);
+  EXPECT_THAT(same.err, HasSubstr("already"));
+  const auto away = run({"credential", "migrate", "prod", "--to", "secret-service"});
+  EXPECT_EQ(away.status, 8);
+  EXPECT_THAT(list(), HasSubstr("prod     current  1 "));
 }
 
 TEST_F(FobCommand, RollbackAndRemoveTellFobdToo) {
@@ -376,9 +404,10 @@ TEST_F(FobCommand, RollbackAndRemoveTellFobdToo) {
   run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
   EXPECT_EQ(run({"credential", "rollback", "prod"}).status, 5);
   run({"credential", "rotate", "prod", "--no-trial"}, "other-id:" + k_other_secret);
+  EXPECT_EQ(run({"credential", "promote", "prod"}).status, 0);
   EXPECT_EQ(run({"credential", "rollback", "prod"}).status, 0);
   EXPECT_EQ(run({"credential", "remove", "prod"}).status, 0);
-  EXPECT_EQ(fobd.requests().size(), 4U);
+  EXPECT_EQ(fobd.requests().size(), 5U);
   EXPECT_THAT(list(), IsEmpty());
   EXPECT_EQ(run({"credential", "remove", "prod"}).status, 5);
 }

@@ -26,13 +26,16 @@ class NotedStore final : public store::CredentialStore {
     if (profile != "prod" || !slots.contains(slot)) return fail(ErrorCode::no_credential, "");
     return store::StoredCredential{{"id", SecretBytes()}, slots.at(slot)};
   }
-  Result<std::uint64_t> stage(const std::string&, const store::Credential&) override {
-    steps.emplace_back("stage");
+  Result<std::uint64_t> stage(const std::string&, const store::Credential&,
+                              const store::Origin& origin) override {
+    steps.emplace_back(origin.untested ? "stage untested" : "stage");
+    staged_origin = origin;
     meanwhile();
     return slots[Slot::next] = ++last_version;
   }
   Result<void> commit(const std::string& profile, std::uint64_t version) override {
     steps.emplace_back("commit");
+    if (slots.contains(Slot::current) && slots.at(Slot::current) == version) return {};
     if (!has_staged(version)) return store::another_rotation(profile);
     if (commit_fails) return fail(ErrorCode::store, "the disk is full");
     if (slots.contains(Slot::current)) slots[Slot::previous] = slots[Slot::current];
@@ -49,6 +52,14 @@ class NotedStore final : public store::CredentialStore {
   Result<void> roll_back(const std::string&) override { return {}; }
   Result<void> remove(const std::string&) override { return {}; }
   Result<store::Listing> list() override { return fail(ErrorCode::store_locked, "another is damaged"); }
+  Result<store::StagedCredential> staged(const std::string&) override {
+    if (!slots.contains(Slot::next)) return fail(ErrorCode::no_credential, "nothing is staged");
+    return store::StagedCredential{slots.at(Slot::next), staged_origin};
+  }
+  Result<std::uint64_t> bundle_serial(const std::string&) override { return 0; }
+  Result<store::Move> migrate(const std::string&, config::StoreKind) override {
+    return fail(ErrorCode::internal, "");
+  }
 
   bool has_staged(std::uint64_t version) const {
     return slots.contains(Slot::next) && slots.at(Slot::next) == version;
@@ -57,6 +68,7 @@ class NotedStore final : public store::CredentialStore {
 
   std::map<Slot, std::uint64_t> slots;
   std::uint64_t last_version = 0;
+  store::Origin staged_origin;
   bool commit_fails = false;
   std::function<void()> meanwhile = [] {};  ///< what another fob does just before ours stages
   std::vector<std::string> steps;
@@ -73,7 +85,7 @@ wire::ExchangeAnswer failed(ErrorCode code) { return wire::ExchangeFailure{code,
 
 class CredentialEnrolment : public ::testing::Test {
  protected:
-  Result<void> enrol(Purpose purpose, bool with_trial = true) {
+  Result<Enrolled> enrol(Purpose purpose, Trial trial = Trial::required) {
     Enrolment enrolment({store_,
                          [this](const std::string&) {
                            store_.steps.emplace_back("try");
@@ -82,16 +94,17 @@ class CredentialEnrolment : public ::testing::Test {
                          },
                          [this](const std::string&) {
                            store_.steps.emplace_back("tell");
+                           when_told_();
                            return told_;
                          },
                          [this](const std::string& message) { said_.push_back(message); }},
                         "prod");
-    if (auto begun = enrolment.begin(purpose); !begun) return begun;
-    return enrolment.enrol({"id", SecretBytes::copy_of("secret")}, with_trial);
+    if (auto begun = enrolment.begin(purpose); !begun) return begun.error();
+    return enrolment.enrol({"id", SecretBytes::copy_of("secret")}, {trial, 0});
   }
 
   NotedStore store_;
-  void expect_another_rotation(const Result<void>& outcome) {
+  void expect_another_rotation(const Result<Enrolled>& outcome) {
     ASSERT_FALSE(outcome);
     EXPECT_EQ(outcome.error().code, ErrorCode::store);
     EXPECT_EQ(outcome.error().detail,
@@ -101,6 +114,7 @@ class CredentialEnrolment : public ::testing::Test {
 
   std::optional<wire::ExchangeAnswer> trial_;  ///< nothing: what is staged is accepted
   std::function<void()> during_trial_ = [] {};
+  std::function<void()> when_told_ = [] {};  ///< what fobd does
   Result<void> told_;
   std::vector<std::string> said_;
 };
@@ -114,9 +128,83 @@ TEST_F(CredentialEnrolment, TriesTheFirstCredentialBeforeItIsInForce) {
 }
 
 TEST_F(CredentialEnrolment, TriesNothingWhereAskedNotTo) {
-  ASSERT_TRUE(enrol(Purpose::add, false));
-  EXPECT_THAT(store_.steps, ElementsAre("stage", "commit", "tell"));
+  ASSERT_TRUE(enrol(Purpose::add, Trial::none));
+  EXPECT_THAT(store_.steps, ElementsAre("stage untested", "commit", "tell"));
   EXPECT_EQ(said_.front(), "prod: stored as version 1, without a trial as you asked");
+}
+
+TEST_F(CredentialEnrolment, LeavesAnUntriedRotationToTheFirstExchange) {
+  store_.put_current();
+  when_told_ = [this] { ASSERT_TRUE(promote_if_untested(store_, "prod", 2)); };
+  const auto enrolled = enrol(Purpose::rotate, Trial::none);
+  ASSERT_TRUE(enrolled);
+  EXPECT_TRUE(enrolled->in_force);
+  EXPECT_THAT(store_.steps, ElementsAre("stage untested", "tell", "commit"));
+  EXPECT_THAT(said_,
+              ElementsAre("prod: staged as version 2, untried; the first exchange that succeeds with it puts "
+                          "it in force",
+                          "prod: a new token is in force"));
+}
+
+TEST_F(CredentialEnrolment, AnUntriedRotationWaitsStagedWhileNobodyCanTryIt) {
+  store_.put_current();
+  told_ = fail(ErrorCode::daemon_not_running, "no");
+  const auto enrolled = enrol(Purpose::rotate, Trial::none);
+  ASSERT_TRUE(enrolled);
+  EXPECT_FALSE(enrolled->in_force);
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}, {Slot::next, 2}}));
+
+  told_ = fail(ErrorCode::unreachable, "no route");
+  const auto untried = enrol(Purpose::rotate, Trial::none);
+  ASSERT_FALSE(untried) << "a token with it is what a rotation waits for";
+  EXPECT_EQ(untried.error().code, ErrorCode::unreachable);
+  EXPECT_THAT(untried.error().detail, HasSubstr("it stays staged"));
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}, {Slot::next, 3}}));
+}
+
+TEST_F(CredentialEnrolment, AnUntriedRotationThatIsRefusedSaysSoAndLeavesTheOldOneInForce) {
+  store_.put_current();
+  const auto enrolled = enrol(Purpose::rotate, Trial::none);  // fobd has a token, but nothing was promoted
+  ASSERT_FALSE(enrolled);
+  EXPECT_EQ(enrolled.error().code, ErrorCode::rejected);
+  EXPECT_THAT(enrolled.error().detail, HasSubstr("version 1 stays in force"));
+}
+
+TEST_F(CredentialEnrolment, WhereATrialIsNotPossibleTheFirstExchangeMayBeIt) {
+  store_.put_current();
+  trial_ = failed(ErrorCode::unreachable);
+  told_ = fail(ErrorCode::daemon_not_running, "no");
+  const auto enrolled = enrol(Purpose::rotate, Trial::if_possible);
+  ASSERT_TRUE(enrolled);
+  EXPECT_FALSE(enrolled->in_force);
+  EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "discard", "stage untested", "tell"));
+  EXPECT_EQ(store_.slots, (std::map<Slot, std::uint64_t>{{Slot::current, 1}, {Slot::next, 3}}));
+
+  trial_ = failed(ErrorCode::rejected);
+  EXPECT_EQ(enrol(Purpose::rotate, Trial::if_possible).error().code, ErrorCode::rejected);
+}
+
+TEST_F(CredentialEnrolment, FobdPromotesOnlyWhatHasNoTrialOfItsOwn) {
+  store_.put_current();
+  EXPECT_TRUE(promote_if_untested(store_, "prod", 1)) << "in force already";
+  EXPECT_EQ(promote_if_untested(store_, "prod", 2).error().code, ErrorCode::no_credential);
+  ASSERT_TRUE(store_.stage("prod", {}, {false, 0}));
+  EXPECT_EQ(promote_if_untested(store_, "prod", 2).error().code, ErrorCode::no_credential);
+  ASSERT_TRUE(store_.stage("prod", {}, {true, 0}));
+  EXPECT_EQ(promote_if_untested(store_, "prod", 2).error().code, ErrorCode::no_credential) << "an older one";
+  EXPECT_TRUE(promote_if_untested(store_, "prod", 3));
+  EXPECT_EQ(store_.slots.at(Slot::current), 3U);
+}
+
+TEST_F(CredentialEnrolment, AnOperatorPromotesWhatIsStagedHoweverItGotThere) {
+  const EnrolmentWorld world{store_,
+                             {},
+                             [this](const std::string&) { return told_; },
+                             [this](const std::string& message) { said_.push_back(message); }};
+  EXPECT_EQ(promote(world, "prod").error().code, ErrorCode::no_credential);
+  ASSERT_TRUE(store_.stage("prod", {}, {false, 0}));
+  ASSERT_TRUE(promote(world, "prod"));
+  EXPECT_THAT(said_, ElementsAre("prod: version 1 is in force", "prod: a new token is in force"));
 }
 
 TEST_F(CredentialEnrolment, ChangesNothingWhereTheAuthorityRefusesTheCredential) {

@@ -45,6 +45,33 @@ TEST(StatusScreen, ColoursTheStatesOnTerminals) {
   EXPECT_THAT(*screen, HasSubstr("\033[31mno token\033[0m"));
 }
 
+const std::string k_alarmed = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"healthy":false,"profiles":[
+  {"name":"prod","state":"valid","refresh":"always","expires_in":240,"exchanging":false,"next_attempt_in":300,
+   "next_attempt_why":"probe","alarm":{"kind":"rejected","detail":"no","since":"2026-01-31T00:00:00Z",
+   "token_ends_in":240,"offer":"rollback"},"staged_refused":{"detail":"not\nthat","at":"2026-01-31T00:00:00Z"},
+   "fallback":null,"exchanges":{"ok":1,"failed":1},"served":0},
+  {"name":"gone","state":"expired","refresh":"always","exchanging":true,"alarm":{"kind":"no-credential","detail":"no",
+   "since":"2026-01-31T00:00:00Z","token_ends_in":null,"offer":null},"staged_refused":null,"fallback":"next",
+   "exchanges":{"ok":1,"failed":1},"served":0}]})";
+
+TEST(StatusScreen, ShowsAlarmsFirst) {
+  const auto screen = status_screen(k_alarmed, false);
+  ASSERT_TRUE(screen);
+  EXPECT_EQ(
+      *screen,
+      "fobd 0.1.0, pid 42, up 2 h 5 min\n"
+      "prod  valid, 4 min left; probe in 5 min\n"
+      "      ALARM since 2026-01-31T00:00:00Z: the authority rejects the credential; apps go without a token "
+      "in 4 min; one that works is put in force by: fob credential rollback prod\n"
+      "      the staged credential was refused 2026-01-31T00:00:00Z: not that\n"
+      "      2 exchanges (1 failed), served 0 times\n"
+      "gone  token expired; exchanging now\n"
+      "      ALARM since 2026-01-31T00:00:00Z: the profile has no credential; apps have no token\n"
+      "      FALLBACK: the credential in force is refused; the staged one is used in its place\n"
+      "      2 exchanges (1 failed), served 0 times\n");
+  EXPECT_THAT(*status_screen(k_alarmed, true), HasSubstr("\033[31mALARM since"));
+}
+
 TEST(StatusScreen, SaysWhatToDoWhereNothingIsConfigured) {
   const auto screen = status_screen(R"({"version":"0.1.0","pid":1,"uptime_s":1,"profiles":[]})", false);
   ASSERT_TRUE(screen);
@@ -52,8 +79,9 @@ TEST(StatusScreen, SaysWhatToDoWhereNothingIsConfigured) {
 }
 
 TEST(StatusScreen, LivesWithMembersThatAreMissingOrOdd) {
-  EXPECT_TRUE(
-      status_screen(R"({"profiles":[{},7,{"name":1,"scopes":"x","exchanges":[],"last_error":3}]})", false));
+  EXPECT_TRUE(status_screen(
+      R"({"profiles":[{},7,{"name":1,"scopes":"x","exchanges":[],"last_error":3,"alarm":{},"fallback":7,"staged_refused":[]}]})",
+      false));
 }
 
 TEST(StatusScreen, RefusesWhatIsNoStatus) {

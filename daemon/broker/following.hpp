@@ -1,0 +1,36 @@
+// Who follows the events of a profile: kept fresh for them, and told of each change.
+#pragma once
+
+#include "daemon/broker/token_keeper.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <chrono>
+#include <list>
+#include <memory>
+
+namespace fob::broker {
+
+/// Someone's interest in what a profile has to give, for as long as it lives. One thread, the keeper's.
+class Following {
+ public:
+  explicit Following(std::shared_ptr<TokenKeeper> keeper);
+  ~Following();
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+
+  /// Returns true once available() has, or may have, changed since the last call, and false after `at_most`
+  /// in which it did not. The first call returns at once. One caller at a time.
+  boost::asio::awaitable<bool> change(std::chrono::seconds at_most);
+  /// Lets change() return.
+  void wake();
+
+ private:
+  std::shared_ptr<TokenKeeper> keeper_;
+  std::list<Following*>::iterator place_;
+  boost::asio::steady_timer timer_;
+  bool changed_ = true;
+};
+
+}  // namespace fob::broker

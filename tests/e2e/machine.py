@@ -1,0 +1,146 @@
+"""A machine with a systemd of its own: Debian's, booted by systemd-nspawn. It takes root, debootstrap and nspawn.
+
+Its root is made once and kept ($FOB_TEST_CACHE, else ~/.cache/fob-tests). A machine reads that root and writes to its
+own memory, so machines share it and leave it as it was. Nothing is left behind: a machine ends with its object, or with
+the process of the tests.
+"""
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from fob import BIN, PATIENCE, wait_until
+
+SUITE = "bookworm"
+# An init, what fob's programs link, and what systemd loads to reach a TPM.
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "libboost-url1.81.0", "libcurl4", "libsecret-1-0", "libsodium23",
+            "libspdlog1.10", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0"]
+# Where the built programs are in there.
+PROGRAMS = "/opt/fob"
+# nspawn forbids these to a machine; a real one has them, and fob's units use some.
+SYSTEM_CALLS = ("@keyring bpf perf_event_open memfd_secret landlock_create_ruleset landlock_add_rule "
+                "landlock_restrict_self")
+TPM_PORT = 2321
+
+
+def reason_to_skip(*programs):
+    """Why no machine can be booted here, or None. `programs`: what else a test needs."""
+    if os.geteuid() != 0:
+        return "no machine can be booted here: that takes root"
+    missing = [p for p in ("debootstrap", "systemd-nspawn", "nsenter", "setpriv", *programs) if shutil.which(p) is None]
+    if missing:
+        return f"no machine can be booted here: there is no {', '.join(missing)}"
+    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False).returncode != 0:
+        return "no machine can be booted here: that takes CAP_SYS_ADMIN"
+    return None
+
+
+def make_root():
+    """The machines' root, made if this is the first time; a minute or three."""
+    cache = Path(os.environ.get("FOB_TEST_CACHE") or Path.home() / ".cache" / "fob-tests")
+    cache.mkdir(parents=True, exist_ok=True)
+    edition = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    root = cache / f"{SUITE}-root-{edition}"
+    with open(cache / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            unfinished = cache / f"{root.name}.unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            done = subprocess.run(["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES), SUITE, unfinished],
+                                  capture_output=True, text=True, check=False)
+            assert done.returncode == 0, "debootstrap failed:\n" + done.stdout[-2000:] + done.stderr[-2000:]
+            unfinished.rename(root)
+    return root
+
+
+class Machine:
+    """Booted, with the built programs in PROGRAMS; `tpm`: a directory for the state of a TPM, made if it is missing."""
+
+    def __init__(self, directory, tpm=None):
+        self.directory = Path(directory)
+        self.tpm_state = tpm
+        self.tpm = None
+        # For PID 1, who unseals for the units.
+        settings = [f"--setenv=SYSTEMD_TPM2_DEVICE={self.tpm_device()}"] if tpm is not None else []
+        self.console = open(self.directory / "console", "wb")
+        self.nspawn = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine=fob-{uuid.uuid4().hex[:12]}",
+             "--directory", make_root(), "--volatile=overlay", f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
+             "--keep-unit", "--private-network", "--console=pipe", "--capability=all",
+             f"--system-call-filter={SYSTEM_CALLS}", *settings],
+            stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console,
+            env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
+        try:
+            wait_until(self.is_up, "the machine boots")
+        except BaseException:
+            self.close()
+            raise
+
+    def init(self):
+        """The pid of its systemd, as seen from here; None while there is none."""
+        try:
+            children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children").read_text().split()
+            return children[0] if children and Path(f"/proc/{children[0]}/comm").read_text() == "systemd\n" else None
+        except FileNotFoundError:
+            return None
+
+    def is_up(self):
+        assert self.nspawn.poll() is None, (self.directory / "console").read_text(errors="replace")
+        return self.init() and self.enter("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
+
+    def enter(self, *command, stdin=""):
+        """Runs a command in there, but in no unit; for looking and placing only. The finished process."""
+        return subprocess.run(["nsenter", "--target", self.init(), "--all", *map(str, command)], input=stdin,
+                              capture_output=True, text=True, timeout=PATIENCE, check=False,
+                              env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C"})
+
+    def run(self, *command, stdin="", properties=(), environment=()):
+        """Runs a command as a service, with these properties of its unit. The finished process."""
+        return self.enter("systemd-run", "--wait", "--pipe", "--quiet", "--collect",
+                          *[f"--property={p}" for p in properties], *[f"--setenv={e}" for e in environment],
+                          "--", *command, stdin=stdin)
+
+    def write(self, path, content, mode="0644"):
+        """Puts a file there; the directories above it must exist."""
+        done = self.enter("install", "--mode", mode, "/dev/stdin", path, stdin=content)
+        assert done.returncode == 0, done.stderr
+
+    @staticmethod
+    def tpm_device():
+        """The TPM as systemd names it."""
+        return f"swtpm:host=127.0.0.1,port={TPM_PORT}"
+
+    def start_tpm(self):
+        """Switches the TPM on. Within the machine's network, since nothing of ours listens on the machine's loopback."""
+        self.tpm_state.mkdir(exist_ok=True)
+        if not any(self.tpm_state.iterdir()):
+            subprocess.run(["swtpm_setup", "--tpm2", "--tpmstate", self.tpm_state, "--pcr-banks", "sha256"], check=True,
+                           capture_output=True)
+        self.tpm = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "nsenter", "--target", self.init(), "--net", "swtpm", "socket", "--tpm2",
+             "--tpmstate", f"dir={self.tpm_state}", "--server", f"type=tcp,port={TPM_PORT},disconnect",
+             "--ctrl", f"type=tcp,port={TPM_PORT + 1}", "--flags", "not-need-init,startup-clear"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ports = [f":{port:04X} " for port in (TPM_PORT, TPM_PORT + 1)]
+        listening = f"/proc/{self.init()}/net/tcp"
+        wait_until(lambda: all(port in Path(listening).read_text() for port in ports), "the TPM starts")
+
+    def stop_tpm(self):
+        if self.tpm is not None:
+            self.tpm.kill()
+            self.tpm.wait()
+            self.tpm = None
+
+    def close(self):
+        """Switches it off, in order if it listens."""
+        self.stop_tpm()
+        self.nspawn.terminate()
+        try:
+            self.nspawn.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.nspawn.kill()  # which takes the machine's init with it
+            self.nspawn.wait()
+        self.console.close()
