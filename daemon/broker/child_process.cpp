@@ -1,5 +1,6 @@
 #include "daemon/broker/child_process.hpp"
 
+#include "daemon/config/locations.hpp"
 #include "ipc/base/file.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -26,15 +26,6 @@ namespace {
 
 // One that has done its work has nothing left to do; one that lingers is killed.
 constexpr std::chrono::seconds k_exit_grace{2};
-
-// What it may know of our environment: where systemd put the vault's key, and nothing else.
-std::vector<std::string> child_environment() {
-  std::vector<std::string> environment;
-  const char* credentials =
-      std::getenv("CREDENTIALS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe): one thread
-  if (credentials != nullptr) environment.push_back(std::string("CREDENTIALS_DIRECTORY=") + credentials);
-  return environment;
-}
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
@@ -76,7 +67,7 @@ Result<Child> spawn(std::vector<std::string> words, int input, int output) {
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
-  std::vector<std::string> environment = child_environment();
+  std::vector<std::string> environment = config::environment_for_children(config::process_environment);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, words.front().c_str(), &actions, &attributes, pointers(words).data(),
                                   pointers(environment).data());

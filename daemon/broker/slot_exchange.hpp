@@ -17,9 +17,6 @@
 
 namespace fob::broker {
 
-/// The longest that one takes, if each process it runs is killed at its deadline: three slots, one promotion.
-inline constexpr auto k_refresh_deadline = 4 * wire::k_exchange_deadline;
-
 class SlotExchange {
  public:
   using Outcome = std::variant<wire::ExchangeSuccess, core::Failure>;

@@ -121,7 +121,7 @@ asio::awaitable<TokenOutcome> TokenKeeper::await_exchange(std::uint64_t number) 
   const auto self = shared_from_this();
   const auto before_it = static_cast<int>(number - settled_);
   const BootTime patience =
-      around_.clock.boot_now() + std::clamp(before_it, 1, 2) * (k_refresh_deadline + seconds(5));
+      around_.clock.boot_now() + std::clamp(before_it, 1, 2) * (wire::k_refresh_deadline + seconds(5));
   while (!retired_ && settled_ < number && around_.clock.boot_now() < patience)
     co_await await_settlement(patience);
   if (settled_ < number || machine_.last_failure()) co_return problem();

@@ -22,9 +22,10 @@ SecretBytes to_hex(const SecretBytes& bytes) {
 SecretBytes from_hex(const SecretBytes& text) {
   SecretBytes bytes(fleet::k_identity_secret);
   std::size_t size = 0;
-  const bool fine = sodium_hex2bin(bytes.bytes().data(), bytes.size(), text.reveal().data(), text.size(),
-                                   nullptr, &size, nullptr) == 0 &&
-                    size == bytes.size() && text.size() == 2 * size;
+  const auto* digits = reinterpret_cast<const char*>(text.bytes().data());
+  const bool fine =
+      sodium_hex2bin(bytes.bytes().data(), bytes.size(), digits, text.size(), nullptr, &size, nullptr) == 0 &&
+      size == bytes.size() && text.size() == 2 * size;
   return fine ? std::move(bytes) : SecretBytes();
 }
 

@@ -1,6 +1,5 @@
 #include "daemon/cli/fleet_command_line.hpp"
 
-#include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 

@@ -5,12 +5,10 @@
 #include "daemon/cli/fleet_device.hpp"
 #include "daemon/cli/fleet_operator.hpp"
 
+#include <CLI/App.hpp>
+
 #include <functional>
 #include <string>
-
-namespace CLI {
-class App;
-}
 
 namespace fob::cli {
 

@@ -20,16 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// What fob-exchange needs to find its store; everything else of our environment is none of its business, and
-// could change where it connects or what it trusts.
-constexpr std::array k_kept_variables = {"HOME",
-                                         "XDG_CONFIG_HOME",
-                                         "XDG_STATE_HOME",
-                                         "XDG_DATA_HOME",
-                                         "XDG_RUNTIME_DIR",
-                                         "DBUS_SESSION_BUS_ADDRESS",
-                                         "CREDENTIALS_DIRECTORY"};
-
 wire::ExchangeFailure failure(ErrorCode code, std::string detail) { return {code, 0, std::move(detail), {}}; }
 
 wire::ExchangeFailure not_started(const std::filesystem::path& exchanger, int reason) {
@@ -54,14 +44,6 @@ class Child {
   pid_t pid_;
 };
 
-std::vector<std::string> kept_environment() {
-  std::vector<std::string> kept;
-  for (const char* name : k_kept_variables)
-    if (const auto value = config::process_environment(name))
-      kept.push_back(std::string(name) + "=" + *value);
-  return kept;
-}
-
 std::vector<char*> pointers_to(std::vector<std::string>& words) {
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
@@ -73,7 +55,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& words) {
 pid_t spawn(const std::filesystem::path& exchanger, const config::Locations& locations, int channel) {
   std::vector<std::string> words = {exchanger.string(), "--config", locations.config_file.string(),
                                     "--state-dir", locations.state_dir.string()};
-  std::vector<std::string> variables = kept_environment();
+  std::vector<std::string> variables = config::environment_for_children(config::process_environment);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, channel, STDIN_FILENO);

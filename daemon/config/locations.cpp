@@ -1,5 +1,6 @@
 #include "daemon/config/locations.hpp"
 
+#include <array>
 #include <cstdlib>
 #include <system_error>
 
@@ -39,6 +40,15 @@ std::optional<std::string> process_environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
   if (value == nullptr || *value == '\0') return std::nullopt;
   return value;
+}
+
+std::vector<std::string> environment_for_children(const Environment& environment) {
+  constexpr std::array k_kept = {"CREDENTIALS_DIRECTORY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR",
+                                 "XDG_DATA_DIRS"};
+  std::vector<std::string> kept;
+  for (const char* name : k_kept)
+    if (const auto value = environment(name)) kept.push_back(std::string(name) + "=" + *value);
+  return kept;
 }
 
 Locations locate(const LocationFlags& flags, const Environment& environment, bool is_root) {

@@ -7,17 +7,23 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace fob::config {
+
+/// Reads one environment variable; a seam for tests. Empty counts as unset.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+std::optional<std::string> process_environment(const char* name);
+
+/// What a program that is started by another of fob's may know of its environment, as "NAME=value": where a
+/// session's keyring is, and what systemd handed over. All else could change where it connects or what it
+/// trusts.
+std::vector<std::string> environment_for_children(const Environment& environment);
 
 /// The flags every program takes; empty where not given.
 struct LocationFlags {
   std::string config, runtime_dir, state_dir;
 };
-
-/// Reads one environment variable; a seam for tests. Empty counts as unset.
-using Environment = std::function<std::optional<std::string>(const char* name)>;
-std::optional<std::string> process_environment(const char* name);
 
 struct Locations {
   std::filesystem::path config_file;

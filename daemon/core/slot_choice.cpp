@@ -131,7 +131,9 @@ void SlotChoice::learn_of_staged(const Failure& failure) {
 
 SlotChoice::Step SlotChoice::after_other_failed(const Failure& failure) {
   Knowledge& known = mind();
-  if (policy_of(failure.code).any_credential) {
+  const FailurePolicy policy = policy_of(failure.code);
+  // An authority that asks for a pause gets it.
+  if (policy.any_credential || (failure.retry_after && !policy.refused)) {
     const bool refused = run_.current_failure && policy_of(run_.current_failure->code).refused;
     return refused ? refuse() : Step(failure);
   }

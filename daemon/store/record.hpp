@@ -32,7 +32,8 @@ struct Record {
 /// Where the records are. One thread; several processes may use the same store at once: writers hold the lock
 /// of DeviceStore, readers hold none and see the record before a write or the one after it. Names are profile
 /// names. Errors: store_locked (it is there, or may be, but cannot be read now), store (a write failed, and
-/// nothing changed). Each detail says what is wrong, where, and what to do next; none holds a secret.
+/// nothing changed, unless the detail says that it is not known). Each detail says what is wrong, where, and
+/// what to do next; none holds a secret.
 class RecordStore {
  public:
   virtual ~RecordStore() = default;

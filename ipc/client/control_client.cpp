@@ -10,9 +10,8 @@ using std::chrono::seconds;
 
 // What fobd answers out of its memory.
 constexpr seconds k_at_once{10};
-// A refresh may have to wait for an exchange in flight, and then for its own; fobd gives up on each by
-// itself.
-constexpr seconds k_two_exchanges = 2 * (wire::k_exchange_deadline + k_at_once);
+// A refresh may have to wait for one under way, and then for its own; fobd gives up on each by itself.
+constexpr seconds k_two_refreshes = 2 * (wire::k_refresh_deadline + k_at_once);
 
 Result<void> without_body(const Result<HttpAnswer>& answer) {
   if (!answer) return answer.error();
@@ -33,7 +32,7 @@ Result<std::string> ControlClient::status() const {
 
 Result<void> ControlClient::refresh(const std::string& profile) const {
   return without_body(
-      client_.demand({Verb::post, "/v1/refresh", wire::encode_profile_body(profile)}, k_two_exchanges));
+      client_.demand({Verb::post, "/v1/refresh", wire::encode_profile_body(profile)}, k_two_refreshes));
 }
 
 Result<void> ControlClient::reload() const {
@@ -46,7 +45,7 @@ Result<void> ControlClient::reload() const {
 
 Result<void> ControlClient::credentials_changed(const std::string& profile) const {
   return without_body(client_.demand(
-      {Verb::post, "/v1/credentials/changed", wire::encode_profile_body(profile)}, k_two_exchanges));
+      {Verb::post, "/v1/credentials/changed", wire::encode_profile_body(profile)}, k_two_refreshes));
 }
 
 }  // namespace fob::client

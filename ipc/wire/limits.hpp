@@ -37,6 +37,8 @@ inline constexpr std::chrono::seconds k_default_wait{5};
 inline constexpr std::chrono::hours k_max_min_ttl{24 * 365};
 // The exchanger ends by itself after 30 s (design.md §6); what is still silent after this is killed.
 inline constexpr std::chrono::seconds k_exchange_deadline{40};
+// A refresh asks with up to three credentials, and may have one promoted in between.
+inline constexpr std::chrono::seconds k_refresh_deadline = 4 * k_exchange_deadline;
 // The longest Retry-After that is obeyed, and the shortest lifetime that is not nonsense or an attack on our
 // timers.
 inline constexpr std::chrono::hours k_max_retry_after{1};

@@ -134,6 +134,13 @@ TEST_F(SlotChoiceTest, AStagedOneThatFailsInAnotherWayDoesNotStandBeforeTheOneIn
   }
 }
 
+TEST_F(SlotChoiceTest, AnAuthorityThatAsksForAPauseIsNotAskedWithTheNext) {
+  using std::chrono::milliseconds;
+  hold(version(1), Failure{ErrorCode::bad_answer, "503", milliseconds(9000)}, k_empty);
+  EXPECT_EQ(failed().retry_after, milliseconds(9000));
+  EXPECT_THAT(asked_, ElementsAre(next));
+}
+
 TEST_F(SlotChoiceTest, AStagedOneThatATrialDecidesIsLeftAlone) {
   promotion_ = Promotion::left_alone;
   hold(version(1), version(2), k_empty);
