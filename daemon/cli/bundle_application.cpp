@@ -31,23 +31,21 @@ void fail_with(Receipt& receipt, const Error& error) {
   receipt.outcome = by_authority ? Outcome::rejected : Outcome::failed;
   receipt.reason = by_authority                                  ? "credential-rejected"
                    : error.code == ErrorCode::store_locked       ? "store-locked"
+                   : error.code == ErrorCode::config             ? "config"
                    : traits(error.code).exit_status == 8         ? "store"
                    : error.code == ErrorCode::daemon_not_running ? "no-daemon"
                                                                  : "no-token";
   receipt.detail = error.detail;
 }
 
-// An error after the credential was taken is not one of the bundle's: it is in force, or staged, and fobd
-// goes on by itself.
-void judge_error(Receipt& receipt, const Error& error, store::CredentialStore& store) {
-  fail_with(receipt, error);
-  const auto taken = store.bundle_serial(receipt.profile);
-  if (!taken || *taken < receipt.serial) return;
-  const auto staged = store.staged(receipt.profile);
-  const bool still_staged = staged && staged->origin.bundle_serial == receipt.serial;
-  if (still_staged && receipt.outcome == Outcome::rejected) return;
-  receipt.outcome = still_staged ? Outcome::staged : Outcome::applied;
+// Says of a bundle that was taken where its credential is. False: it was not taken.
+bool tell_of_taken(Receipt& receipt, store::CredentialStore& store) {
+  const auto standing = store.bundle_standing(receipt.profile, receipt.serial);
+  if (!standing || !standing->slot) return false;
+  receipt.version = standing->version;
+  receipt.outcome = *standing->slot == wire::Slot::next ? Outcome::staged : Outcome::applied;
   receipt.reason = "";
+  return true;
 }
 
 void enrol(Receipt& receipt, fleet::OpenedBundle& opened, const Device& device) {
@@ -55,11 +53,15 @@ void enrol(Receipt& receipt, fleet::OpenedBundle& opened, const Device& device) 
   if (auto begun = enrolment.begin(Purpose::fleet); !begun) return fail_with(receipt, begun.error());
   const store::Credential credential{std::move(opened.client_id), std::move(opened.client_secret)};
   const auto enrolled = enrolment.enrol(credential, {Trial::if_possible, receipt.serial});
-  if (!enrolled) return judge_error(receipt, enrolled.error(), device.world.store);
+  if (!enrolled) {
+    fail_with(receipt, enrolled.error());
+    // After the credential was taken, an error is none of the bundle's: fobd goes on by itself.
+    if (receipt.outcome != Outcome::rejected) tell_of_taken(receipt, device.world.store);
+    return;
+  }
   receipt.version = enrolled->version;
-  receipt.outcome = enrolled->in_force && enrolled->tried ? Outcome::applied : Outcome::staged;
-  if (receipt.outcome == Outcome::staged)
-    receipt.detail = "the authority could not be asked; its first success puts it in force";
+  receipt.outcome = enrolled->tried ? Outcome::applied : Outcome::staged;
+  if (!enrolled->tried) receipt.detail = "the authority could not be asked; the first exchange is the trial";
 }
 
 }  // namespace
@@ -70,35 +72,51 @@ Receipt refusal_receipt(const fleet::Refusal& refusal, const std::string& name, 
   return receipt;
 }
 
+std::optional<Receipt> follow_up(const Receipt& staged, store::CredentialStore& store, const Clock& clock) {
+  const auto standing = store.bundle_standing(staged.profile, staged.serial);
+  if (!standing || standing->slot == wire::Slot::next) return std::nullopt;
+  Receipt receipt = staged;
+  receipt.time = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
+  receipt.outcome = Outcome::applied;
+  receipt.detail =
+      standing->slot == wire::Slot::current ? "" : "another credential has taken its place since";
+  return receipt;
+}
+
 Application apply_bundle(const fleet::BundleSource& bundle, const std::string& name, const Device& device) {
   Receipt receipt = begin_receipt(name, device);
-  // What the header claims, to know the bundle by; it counts for nothing yet.
-  if (const auto claimed = fleet::read_bundle_header(bundle)) {
-    receipt.profile = claimed->profile;
-    receipt.serial = claimed->serial;
-  }
   auto opened = fleet::open_bundle(bundle, device.signers, device.identity);
   if (!opened) {
+    // What the header claims, to know the bundle by. It counts for nothing else.
+    if (const auto claimed = fleet::read_bundle_header(bundle)) {
+      receipt.profile = claimed->profile;
+      receipt.serial = claimed->serial;
+    }
     refuse(receipt, opened.error());
     return {receipt, std::nullopt};
   }
-  fleet::Standing standing{now(device), 0, device.has_profile(receipt.profile)};
-  if (const auto serial = device.world.store.bundle_serial(receipt.profile)) {
-    standing.last_serial = *serial;
-  } else {
-    fail_with(receipt, serial.error());
+  receipt.profile = opened->header.profile;
+  receipt.serial = opened->header.serial;
+  const auto taken = device.world.store.bundle_standing(receipt.profile, receipt.serial);
+  if (!taken) {
+    fail_with(receipt, taken.error());
     return {receipt, std::nullopt};
   }
+  const fleet::Standing standing{now(device), taken->highest, device.has_profile(receipt.profile)};
   const fleet::Verdict verdict = fleet::judge(opened->header, opened->wave, standing);
   if (verdict.kind == fleet::Verdict::Kind::refuse) {
     refuse(receipt, {verdict.reason, ""});
-  } else if (verdict.kind == fleet::Verdict::Kind::wait) {
+    // It was taken and the power failed before the receipt: then this is the receipt.
+    const bool untold = verdict.reason == fleet::Reason::replayed && !device.was_told(receipt);
+    if (untold && tell_of_taken(receipt, device.world.store)) receipt.detail = "";
+    return {receipt, std::nullopt};
+  }
+  if (verdict.kind == fleet::Verdict::Kind::wait) {
     refuse(receipt, {verdict.reason, "from " + fleet::to_text(verdict.until)});
     receipt.outcome = Outcome::waiting;
     return {receipt, verdict.until};
-  } else {
-    enrol(receipt, *opened, device);
   }
+  enrol(receipt, *opened, device);
   return {receipt, std::nullopt};
 }
 

@@ -21,6 +21,8 @@ struct Device {
   const fleet::DeviceIdentity& identity;
   std::vector<fleet::PublicKey> signers;  ///< the operators' keys that count
   std::function<bool(const std::string& profile)> has_profile;
+  /// Whether there is a receipt already that says of this bundle that it was taken.
+  std::function<bool(const fleet::Receipt& receipt)> was_told;
   const Clock& clock;
 };
 
@@ -31,6 +33,10 @@ struct Application {
 
 /// Applies what `bundle` holds for this device, once its time has come. `name` is what the receipt calls it.
 Application apply_bundle(const fleet::BundleSource& bundle, const std::string& name, const Device& device);
+
+/// What became of a bundle that was staged; nothing: it still is.
+std::optional<fleet::Receipt> follow_up(const fleet::Receipt& staged, store::CredentialStore& store,
+                                        const Clock& clock);
 
 /// A receipt of a bundle that could not even be opened.
 fleet::Receipt refusal_receipt(const fleet::Refusal& refusal, const std::string& name, const Device& device);

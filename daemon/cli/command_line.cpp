@@ -51,7 +51,7 @@ class Commands {
     app_.add_option("--config", flags_.config, "Configuration file (FOB_CONFIG)")->type_name("FILE");
     app_.add_option("--runtime-dir", flags_.runtime_dir, "Directory of fobd's sockets (FOB_RUNTIME_DIR)")
         ->type_name("DIR");
-    app_.add_option("--state-dir", flags_.state_dir, "Directory of the store (FOB_STATE_DIR)")
+    app_.add_option("--state-dir", flags_.state_dir, "Directory of what fob keeps (FOB_STATE_DIR)")
         ->type_name("DIR");
     app_.footer(k_exit_statuses);
     add_credential();
@@ -85,6 +85,7 @@ class Commands {
   std::string file_;
   std::string dash_;
   std::string to_;
+  bool force_ = false;
   bool without_trial_ = false;
   std::uint64_t version_ = 0;
   bool if_untested_ = false;
@@ -135,7 +136,12 @@ void Commands::add_credential() {
           [this](const Context& context) { return migrate_credential(profile_, to_, context); });
   migrate->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("")->required();
   migrate->add_option("--to", to_, "systemd-creds, secret-service or file")->type_name("STORE")->required();
-  named("remove", "Forget all of a profile's credentials", remove_credential);
+  CLI::App* remove =
+      add(credential, "remove", "Forget all of a profile's credentials",
+          [this](const Context& context) { return remove_credential(profile_, force_, context); });
+  remove->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("")->required();
+  remove->add_flag("--force", force_,
+                   "Also what cannot be read now: a locked keyring, a key or a TPM that is gone");
   CLI::App* list = add(credential, "list", "Show what is stored; never a secret",
                        [this](const Context& context) { return list_credentials(json_, context); });
   list->add_flag("--json", json_, "As JSON");

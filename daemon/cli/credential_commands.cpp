@@ -19,6 +19,12 @@ void tell_of_chosen_store(const config::StoreChoice& choice, const EnrolmentWorl
             choice.why + "; to choose yourself: store = … in [daemon]");
 }
 
+// A name that cannot be one may be a secret in the wrong place, so it is not repeated.
+Result<void> check_name(const std::string& profile) {
+  if (wire::is_profile_name(profile)) return {};
+  return fail(ErrorCode::usage, "this is no profile's name: 1 to 64 letters, digits, '.', '_' or '-'");
+}
+
 using Row = std::array<std::string, 6>;
 
 std::string table(const std::vector<Row>& rows) {
@@ -81,15 +87,22 @@ Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, c
 }
 
 Result<int> migrate_credential(const std::string& profile, const std::string& to, const Context& context) {
+  if (auto checked = check_name(profile); !checked) return checked.error();
   const auto kind = config::store_kind_from(to);
   if (!kind) return fail(ErrorCode::usage, "--to takes one of: systemd-creds, secret-service, file");
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto moved = opened->store->migrate(profile, *kind);
   if (!moved) return moved.error();
-  say(*moved == store::Move::was_there
-          ? profile + " is in the store \"" + to + "\" already"
-          : profile + ": moved to the store \"" + to + "\", read back and compared; the old copy is deleted");
+  const std::string store = "the store \"" + to + "\"";
+  if (*moved == store::Move::was_there) {
+    say(profile + " is in " + store + " already");
+  } else if (*moved == store::Move::moved) {
+    say(profile + ": moved to " + store + ", read back and compared; the old copy is deleted");
+  } else {
+    say("warning: " + profile + " is moved to " + store +
+        ", but the old copy could not be deleted; see: fob credential list");
+  }
   if (opened->choice.configured && opened->choice.kind != *kind)
     say("[daemon] still says store = \"" + std::string(to_string(opened->choice.kind)) +
         "\", and the next rotation would move it back there; change that line to store = \"" + to + "\"");
@@ -98,6 +111,7 @@ Result<int> migrate_credential(const std::string& profile, const std::string& to
 
 Result<int> promote_credential(const std::string& profile,
                                const std::optional<std::uint64_t>& untested_version, const Context& context) {
+  if (auto checked = check_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto promoted = untested_version ? promote_if_untested(*opened->store, profile, *untested_version)
@@ -124,19 +138,26 @@ Result<int> list_credentials(bool json, const Context& context) {
 }
 
 Result<int> roll_back_credential(const std::string& profile, const Context& context) {
+  if (auto checked = check_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
+  const auto staged = opened->store->staged(profile);
   if (auto rolled = opened->store->roll_back(profile); !rolled) return rolled.error();
   say(profile + ": the previous credential is in force again; the same command undoes this");
+  if (staged && staged->origin.untested)
+    say("version " + std::to_string(staged->version) + ", which was staged, is forgotten" +
+        (staged->origin.bundle_serial == 0 ? "" : "; to have it again, seal it with a higher serial"));
   if (auto renewed = renew_token(world_of(*opened->store, context), profile); !renewed)
     return renewed.error();
   return 0;
 }
 
-Result<int> remove_credential(const std::string& profile, const Context& context) {
+Result<int> remove_credential(const std::string& profile, bool even_unread, const Context& context) {
+  if (auto checked = check_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
-  if (auto removed = opened->store->remove(profile); !removed) return removed.error();
+  const auto unread = even_unread ? store::Unread::forget : store::Unread::keep;
+  if (auto removed = opened->store->remove(profile, unread); !removed) return removed.error();
   say(profile + ": removed from this device; deactivate it in the portal too, if nothing else uses it");
   if (auto told = announce_removal(world_of(*opened->store, context), profile); !told) return told.error();
   return 0;

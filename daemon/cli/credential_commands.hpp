@@ -25,6 +25,7 @@ Result<int> promote_credential(const std::string& profile,
                                const std::optional<std::uint64_t>& untested_version, const Context& context);
 Result<int> list_credentials(bool as_json, const Context& context);
 Result<int> roll_back_credential(const std::string& profile, const Context& context);
-Result<int> remove_credential(const std::string& profile, const Context& context);
+/// `even_unread`: also what cannot be read now.
+Result<int> remove_credential(const std::string& profile, bool even_unread, const Context& context);
 
 }  // namespace fob::cli

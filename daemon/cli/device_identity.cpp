@@ -45,18 +45,6 @@ Result<std::string> name_after_host(const SecretBytes& secret) {
   return name + "-" + mark.data();
 }
 
-Result<fleet::DeviceIdentity> enrol(store::CredentialStore& store, const std::optional<std::string>& id) {
-  const SecretBytes secret = fleet::make_identity_secret();
-  const auto name = id ? Result<std::string>(*id) : name_after_host(secret);
-  if (!name) return name.error();
-  auto identity = fleet::identity_from(*name, secret);
-  if (!identity) return identity;
-  const auto version = store.stage(store::k_device_identity, {*name, to_hex(secret)}, {});
-  if (!version) return version.error();
-  if (auto kept = store.commit(store::k_device_identity, *version); !kept) return kept.error();
-  return identity;
-}
-
 }  // namespace
 
 Result<fleet::DeviceIdentity> device_identity(store::CredentialStore& store) {
@@ -68,6 +56,29 @@ Result<fleet::DeviceIdentity> device_identity(store::CredentialStore& store) {
   if (!kept) return kept.error();
   return fleet::identity_from(kept->credential.client_id, from_hex(kept->credential.secret));
 }
+
+namespace {
+
+Result<fleet::DeviceIdentity> enrol(store::CredentialStore& store, const std::optional<std::string>& id) {
+  const SecretBytes secret = fleet::make_identity_secret();
+  const auto name = id ? Result<std::string>(*id) : name_after_host(secret);
+  if (!name) return name.error();
+  auto identity = fleet::identity_from(*name, secret);
+  if (!identity) return identity;
+  const auto version = store.stage(store::k_device_identity, {*name, to_hex(secret)}, {});
+  if (!version) return version.error();
+  // Another may have enrolled the device meanwhile, and its line may be with the operator already.
+  auto theirs = device_identity(store);
+  if (theirs || theirs.error().code != ErrorCode::no_credential) {
+    if (auto dropped = store.discard_staged(store::k_device_identity, *version); !dropped)
+      return dropped.error();
+    return theirs;
+  }
+  if (auto kept = store.commit(store::k_device_identity, *version); !kept) return kept.error();
+  return identity;
+}
+
+}  // namespace
 
 Result<fleet::DeviceIdentity> device_identity_or_new(store::CredentialStore& store,
                                                      const std::optional<std::string>& id) {

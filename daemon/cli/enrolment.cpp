@@ -127,6 +127,10 @@ Result<Enrolled> Enrolment::leave_staged(Enrolled enrolled) {
   if (!told && !is_refusal(told.error().code))
     return fail(told.error().code, "it stays staged, since fobd could not try it yet: " +
                                        told.error().detail + "; fobd goes on trying, see: fob status");
+  if (told && !world_.staged_is_refused(profile_))
+    return fail(ErrorCode::store,
+                "it works, but could not be put in force, see fobd's log; do so by: fob credential promote " +
+                    profile_);
   return fail(ErrorCode::rejected, "the authority does not accept it, see: fob status; " +
                                        (told ? named(*replaced_) + " stays in force" : told.error().detail));
 }
@@ -166,6 +170,8 @@ Result<void> Enrolment::announce_first() const {
     world_.say("fobd does not know the profile " + profile_ + " yet; run: fob reload");
   } else if (error.code == ErrorCode::daemon_not_running) {
     world_.say(error.detail);
+  } else if (is_refusal(error.code)) {
+    return fail(error.code, "it is stored, but refused: " + error.detail);
   } else if (is_of_an_exchange(error.code)) {
     world_.say("fobd has no token yet: " + error.detail + "; it goes on trying, see: fob status");
   } else {

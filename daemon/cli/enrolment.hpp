@@ -20,6 +20,8 @@ struct EnrolmentWorld {
   /// Tells fobd that the credential changed, and waits: a new token is in force, or why there is none.
   std::function<Result<void>(const std::string& profile)> tell_fobd;
   std::function<void(const std::string& message)> say;
+  /// Whether fobd says that the authority refused what is staged.
+  std::function<bool(const std::string& profile)> staged_is_refused;
 };
 
 enum class Purpose { add, rotate, fleet };
@@ -67,8 +69,8 @@ class Enrolment {
   Result<Enrolled> put_in_force(Enrolled enrolled, const std::string& report);
   /// Leaves it to the first exchange, and waits for that where fobd runs.
   Result<Enrolled> leave_staged(Enrolled enrolled);
-  /// Tells fobd of a profile's first credential. Fails only where it could not be told: the credential is
-  /// stored, and fobd goes on trying by itself.
+  /// Tells fobd of a profile's first credential. Fails where it could not be told, or the authority refuses
+  /// the credential; else it is stored, and fobd goes on trying by itself.
   Result<void> announce_first() const;
 
   EnrolmentWorld world_;

@@ -131,8 +131,7 @@ void FleetCommands::add_apply(CLI::App& fleet) {
       ->add_option("--signer", apply_.signers,
                    "A public key to trust besides the [fleet] signers of fob.toml")
       ->type_name("KEY")
-      ->expected(1)
-      ->take_all();
+      ->allow_extra_args(false);
   apply->add_flag("--watch", apply_.watch, "Go on: take each bundle as it is dropped into the inbox")
       ->excludes(bundles);
   apply->footer(

@@ -26,7 +26,7 @@ using std::chrono::floor;
 using std::chrono::seconds;
 
 Error as_error(const fleet::Refusal& refusal, const std::string& bundle) {
-  return fail(ErrorCode::bad_request, bundle + ": " + explain(refusal));
+  return fail(ErrorCode::internal, bundle + ": " + explain(refusal));
 }
 
 // The content of a file that nobody else may read.
@@ -140,7 +140,7 @@ std::string shown(const fleet::BundleHeader& header) {
   for (std::size_t i = 0; i < header.waves.size(); ++i)
     text += "wave " + std::to_string(i + 1) + "      from " + fleet::to_text(header.waves[i].from) + " " +
             std::to_string(header.waves[i].percent) + " %, " + std::to_string(devices_up_to(header, i)) +
-            " devices\n";
+            (devices_up_to(header, i) == 1 ? " device\n" : " devices\n");
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace fob::cli {
@@ -24,10 +25,10 @@ using std::chrono::seconds;
 
 // After a store that was locked, a disk that was full.
 constexpr minutes k_retry{5};
-// The wall clock may be set meanwhile, so no wait relies on it for longer.
+// The wall clock may be set meanwhile, and the inbox replaced, so no wait is relied on for longer.
 constexpr minutes k_longest_nap{30};
-// Hostile bundles must not fill the disk with receipts of them.
-constexpr std::size_t k_most_receipts = 1000;
+// Where it cannot be told whether a file is still being written, one that was not touched for so long is not.
+constexpr seconds k_settled{60};
 
 std::string sentence(const Receipt& receipt) {
   std::string text = receipt.bundle + ": " + std::string(to_string(receipt.outcome));
@@ -37,18 +38,37 @@ std::string sentence(const Receipt& receipt) {
   return text;
 }
 
-// One receipt for each bundle and outcome: what happens again takes the place of what happened before.
-std::string file_name(const Receipt& receipt) {
-  const std::string what = receipt.reason.empty() ? std::string(to_string(receipt.outcome)) : receipt.reason;
-  return receipt.device + "." + (receipt.profile.empty() ? "unknown" : receipt.profile) + "." +
-         std::to_string(receipt.serial) + "." + what + ".json";
+// Whether nothing has come of it yet, but may.
+bool may_come_again(const Receipt& receipt) {
+  if (receipt.outcome == Outcome::waiting || receipt.outcome == Outcome::failed) return true;
+  const auto reason = fleet::reason_of(receipt.reason);
+  return receipt.outcome == Outcome::refused && reason && fleet::traits(*reason).may_change;
 }
 
-// Whether somebody has it open for writing: then there is no read lease on it to be had (fcntl(2),
-// F_SETLEASE).
-bool is_being_written(const fs::path& file) {
+// One version of a file.
+struct FileMark {
+  dev_t device{};
+  ino_t inode{};
+  off_t size{};
+  std::int64_t seconds{}, nanoseconds{};
+
+  bool operator==(const FileMark&) const = default;
+};
+
+std::optional<FileMark> mark_of(const fs::path& file) {
+  struct stat facts {};
+  if (::lstat(file.c_str(), &facts) != 0) return std::nullopt;
+  return FileMark{facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+}
+
+enum class Writing : std::uint8_t { no, yes, unknown };
+
+// Nobody has it open for writing exactly if there is a read lease on it to be had (fcntl(2), F_SETLEASE),
+// which only its owner gets, and not on every file system.
+Writing is_being_written(const fs::path& file) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  return fd && ::fcntl(fd.get(), F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+  if (fd && ::fcntl(fd.get(), F_SETLEASE, F_RDLCK) == 0) return Writing::no;
+  return fd && errno == EAGAIN ? Writing::yes : Writing::unknown;
 }
 
 // Signals that end the watch, as something to poll.
@@ -65,69 +85,52 @@ class EndSignals {
   EndSignals& operator=(const EndSignals&) = delete;
   ~EndSignals() {
     signalfd_siginfo taken{};
-    pollfd waiting{fd_.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, 0) > 0 && ::read(fd_.get(), &taken, sizeof taken) < 0) return;
+    if (came() && ::read(fd_.get(), &taken, sizeof taken) < 0) return;
     ::sigprocmask(SIG_SETMASK, &before_, nullptr);
   }
   int fd() const { return fd_.get(); }
+  bool came() const {
+    pollfd waiting{fd_.get(), POLLIN, 0};
+    return ::poll(&waiting, 1, 0) > 0;
+  }
 
  private:
   sigset_t before_{};
   UniqueFd fd_;
 };
 
-void drain(int fd) {
-  std::array<char, 4096> events{};
-  while (::read(fd, events.data(), events.size()) > 0) {
-  }
-}
-
 }  // namespace
 
-Inbox::Inbox(fs::path inbox, fs::path outbox, Apply apply, const Clock& clock,
+Inbox::Inbox(fs::path inbox, Outbox outbox, BundleWork work, const Clock& clock,
              std::function<void(const std::string&)> say)
     : inbox_(std::move(inbox)),
       outbox_(std::move(outbox)),
-      apply_(std::move(apply)),
+      work_(std::move(work)),
       clock_(clock),
       say_(std::move(say)) {}
 
 Result<void> Inbox::prepare() const {
-  for (const auto& directory : {inbox_, outbox_})
-    if (auto made = make_directory(directory, 0700, ErrorCode::store); !made) return made;
-  return {};
+  if (auto made = make_directory(inbox_, 0700, ErrorCode::store); !made) return made;
+  return outbox_.prepare();
 }
 
-Result<void> Inbox::leave_receipt(const Receipt& receipt) const {
-  if (auto made = make_directory(outbox_, 0700, ErrorCode::store); !made) return made;
-  tidy_outbox();
-  return replace_file(outbox_ / file_name(receipt), encode_receipt(receipt), 0644, ErrorCode::store);
-}
+fleet::Time Inbox::now() const { return std::chrono::floor<seconds>(clock_.wall_now()); }
 
-void Inbox::tidy_outbox() const {
-  std::vector<std::pair<fs::file_time_type, fs::path>> receipts;
-  std::error_code error;
-  for (fs::directory_iterator it(outbox_, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    receipts.emplace_back(it->last_write_time(ignored), it->path());
-  }
-  if (receipts.size() < k_most_receipts) return;
-  std::sort(receipts.begin(), receipts.end());
-  receipts.resize(receipts.size() - k_most_receipts + 1);
-  for (const auto& [time, path] : receipts) ::unlink(path.c_str());
-}
+void Inbox::look_again_by(fleet::Time when) { look_again_ = std::min(look_again_.value_or(when), when); }
 
 Result<Receipt> Inbox::take(const fs::path& bundle) {
-  Receipt receipt = apply_(bundle).receipt;
+  const auto turn = outbox_.take_turn();
+  if (!turn) return turn.error();
+  Receipt receipt = work_.apply(bundle).receipt;
   // Nobody comes back to a bundle that lies anywhere else.
   if (receipt.outcome == Outcome::waiting) receipt.outcome = Outcome::refused;
   say_(sentence(receipt));
-  if (auto left = leave_receipt(receipt); !left) return left.error();
+  if (auto left = outbox_.leave(receipt); !left) return left.error();
   return receipt;
 }
 
 // Hidden files are what rsync and the like write to before they rename.
-std::vector<fs::path> Inbox::bundles() const {
+Result<std::vector<fs::path>> Inbox::bundles() const {
   std::vector<fs::path> found;
   std::error_code error;
   for (fs::directory_iterator it(inbox_, error), end; !error && it != end; it.increment(error)) {
@@ -135,57 +138,103 @@ std::vector<fs::path> Inbox::bundles() const {
     if (!it->path().filename().string().starts_with('.') && !it->is_directory(ignored))
       found.push_back(it->path());
   }
+  if (error) return fail(ErrorCode::store, inbox_.string() + " cannot be read: " + error.message());
   std::sort(found.begin(), found.end());
   return found;
 }
 
-Result<std::vector<Receipt>> Inbox::take_all() {
-  look_again_.reset();
-  const auto by = [this](fleet::Time when) { look_again_ = std::min(look_again_.value_or(when), when); };
-  const auto now = std::chrono::floor<seconds>(clock_.wall_now());
-  std::vector<Receipt> receipts;
-  for (const auto& bundle : bundles()) {
-    // Its end brings another look where the inbox is watched.
-    if (is_being_written(bundle)) {
-      say_(bundle.filename().string() + " is still being written, and left for later");
+Result<void> Inbox::dispose(const fs::path& bundle, const Application& application) {
+  if (application.receipt.outcome == Outcome::waiting) {
+    look_again_by(application.look_again.value_or(now() + k_retry));
+  } else if (application.receipt.outcome == Outcome::failed) {
+    look_again_by(now() + k_retry);
+  } else if (may_come_again(application.receipt)) {
+    look_again_by(now() + k_longest_nap);
+  } else {
+    return remove_file(bundle, ErrorCode::store);
+  }
+  return {};
+}
+
+// Nothing: it is not its time yet.
+Result<std::optional<Receipt>> Inbox::take_dropped(const fs::path& bundle) {
+  const auto turn = outbox_.take_turn();
+  if (!turn) return turn.error();
+  const auto before = mark_of(bundle);
+  if (!before) return std::optional<Receipt>();  // another process took it
+  const Writing writing = is_being_written(bundle);
+  const auto age = now() - fleet::Time(seconds(before->seconds));
+  const bool settled = age < seconds(0) || age >= k_settled;
+  if (writing == Writing::yes || (writing == Writing::unknown && !settled)) {
+    say_(bundle.filename().string() + " may still be being written, and is left for later");
+    look_again_by(now() + k_settled);
+    return std::optional<Receipt>();
+  }
+  Application application = work_.apply(bundle);
+  say_(sentence(application.receipt));
+  // A bundle is deleted only once its receipt is safe, and only the one that was looked at.
+  if (auto left = outbox_.leave(application.receipt); !left) return left.error();
+  if (mark_of(bundle) != before) {
+    look_again_by(now());
+  } else if (auto disposed = dispose(bundle, application); !disposed) {
+    return disposed.error();
+  }
+  return std::optional(std::move(application.receipt));
+}
+
+Result<void> Inbox::follow_up() {
+  for (const auto& staged : outbox_.staged()) {
+    const auto turn = outbox_.take_turn();
+    if (!turn) return turn.error();
+    const auto after = work_.follow_up(staged);
+    if (!after) {
+      look_again_by(now() + k_retry);
       continue;
     }
-    Application application = apply_(bundle);
-    const Receipt& receipt = receipts.emplace_back(std::move(application.receipt));
-    say_(sentence(receipt));
-    // A bundle is deleted only once its receipt is safe.
-    if (auto left = leave_receipt(receipt); !left) return left.error();
-    if (receipt.outcome == Outcome::waiting) {
-      by(application.look_again.value_or(now + k_retry));
-    } else if (receipt.outcome == Outcome::failed) {
-      by(now + k_retry);
-    } else if (auto gone = remove_file(bundle, ErrorCode::store); !gone) {
-      return gone.error();
-    }
+    say_(sentence(*after));
+    if (auto left = outbox_.follow_up(staged, *after); !left) return left;
   }
+  return {};
+}
+
+Result<std::vector<Receipt>> Inbox::take_all(const std::function<bool()>& stop) {
+  look_again_.reset();
+  std::vector<Receipt> receipts;
+  const auto dropped = bundles();
+  if (!dropped) return dropped.error();
+  for (const auto& bundle : *dropped) {
+    if (stop()) return receipts;
+    auto taken = take_dropped(bundle);
+    if (!taken) return taken.error();
+    if (*taken) receipts.push_back(std::move(**taken));
+  }
+  if (auto followed = follow_up(); !followed) return followed.error();
   return receipts;
 }
 
 Result<void> Inbox::watch() {
   const EndSignals ends;
-  const UniqueFd arrivals(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!arrivals || ::inotify_add_watch(arrivals.get(), inbox_.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-    return fail(ErrorCode::store, with_errno("cannot watch " + inbox_.string()));
-  while (true) {
-    drain(arrivals.get());
-    if (auto taken = take_all(); !taken) {
+  while (!ends.came()) {
+    if (auto prepared = prepare(); !prepared) return prepared;
+    // Anew each time, since the directory may be another by now; and before the look, so that nothing is
+    // missed.
+    const UniqueFd arrivals(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    constexpr std::uint32_t k_events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVE_SELF | IN_DELETE_SELF;
+    if (!arrivals || ::inotify_add_watch(arrivals.get(), inbox_.c_str(), k_events) < 0)
+      return fail(ErrorCode::store, with_errno("cannot watch " + inbox_.string()));
+    if (auto taken = take_all([&ends] { return ends.came(); }); !taken) {
       say_(taken.error().detail);
-      look_again_ = std::chrono::floor<seconds>(clock_.wall_now()) + k_retry;
+      look_again_by(now() + k_retry);
     }
-    std::chrono::milliseconds nap(-1);
+    std::chrono::milliseconds nap = k_longest_nap;
     if (look_again_)
       nap =
           std::clamp<std::chrono::milliseconds>(*look_again_ - clock_.wall_now(), seconds(1), k_longest_nap);
     std::array<pollfd, 2> waiting = {pollfd{arrivals.get(), POLLIN, 0}, pollfd{ends.fd(), POLLIN, 0}};
     if (::poll(waiting.data(), waiting.size(), static_cast<int>(nap.count())) < 0 && errno != EINTR)
       return fail(ErrorCode::internal, with_errno("cannot wait for bundles"));
-    if ((waiting[1].revents & POLLIN) != 0) return {};
   }
+  return {};
 }
 
 }  // namespace fob::cli

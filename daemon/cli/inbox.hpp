@@ -1,9 +1,11 @@
-// Where bundles come to and receipts go from: two directories that whatever moves a fleet's files (an OTA
-// update, Ansible, a USB stick) writes to and reads from. A bundle that is dropped into the inbox is applied,
-// and deleted when nothing more can come of it; its receipt stays in the outbox.
+// Where bundles come to: a directory that whatever moves a fleet's files (an OTA update, Ansible, a USB
+// stick) writes to. A bundle that is dropped there is applied, and deleted when nothing more can come of it;
+// its receipt stays in the outbox. Whoever may write to the inbox is not trusted: not with names, not with
+// what happens to a file while it is looked at.
 #pragma once
 
 #include "daemon/cli/bundle_application.hpp"
+#include "daemon/cli/outbox.hpp"
 
 #include <filesystem>
 #include <functional>
@@ -13,12 +15,17 @@
 
 namespace fob::cli {
 
+/// What is done with a bundle, and with a receipt that said "staged".
+struct BundleWork {
+  std::function<Application(const std::filesystem::path& bundle)> apply;
+  /// What became of it since; nothing: it is as it was.
+  std::function<std::optional<fleet::Receipt>(const fleet::Receipt& staged)> follow_up;
+};
+
 class Inbox {
  public:
-  using Apply = std::function<Application(const std::filesystem::path& bundle)>;
-
   /// `say` tells a person of each receipt.
-  Inbox(std::filesystem::path inbox, std::filesystem::path outbox, Apply apply, const Clock& clock,
+  Inbox(std::filesystem::path inbox, Outbox outbox, BundleWork work, const Clock& clock,
         std::function<void(const std::string&)> say);
 
   /// Makes the directories where they are missing. Fails with store.
@@ -28,23 +35,26 @@ class Inbox {
   /// has not come is refused: only in the inbox can it wait.
   Result<fleet::Receipt> take(const std::filesystem::path& bundle);
 
-  /// Applies what lies in the inbox. Returns the receipts.
-  Result<std::vector<fleet::Receipt>> take_all();
+  /// Applies what lies in the inbox, until `stop` says so. Returns the receipts.
+  Result<std::vector<fleet::Receipt>> take_all(const std::function<bool()>& stop);
 
   /// The same, again and again, as files come and as bundles' times come, until SIGTERM or SIGINT.
   Result<void> watch();
 
  private:
-  Result<void> leave_receipt(const fleet::Receipt& receipt) const;
-  void tidy_outbox() const;
-  std::vector<std::filesystem::path> bundles() const;
+  Result<std::optional<fleet::Receipt>> take_dropped(const std::filesystem::path& bundle);
+  Result<void> dispose(const std::filesystem::path& bundle, const Application& application);
+  Result<void> follow_up();
+  void look_again_by(fleet::Time when);
+  fleet::Time now() const;
+  Result<std::vector<std::filesystem::path>> bundles() const;
 
   std::filesystem::path inbox_;
-  std::filesystem::path outbox_;
-  Apply apply_;
+  Outbox outbox_;
+  BundleWork work_;
   const Clock& clock_;
   std::function<void(const std::string&)> say_;
-  std::optional<fleet::Time> look_again_;  ///< the earliest time at which a bundle in the inbox asks for it
+  std::optional<fleet::Time> look_again_;  ///< when to look next though nothing has come
 };
 
 }  // namespace fob::cli

@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
   using namespace fob;
   try {
     forbid_dumps();
+    keep_out_of_swap();
     const SystemClock clock;
     const auto line = cli::parse_command_line({argv + 1, argv + argc});
     const Result<int> outcome =

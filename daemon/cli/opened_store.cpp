@@ -4,9 +4,24 @@
 #include "daemon/cli/trial.hpp"
 #include "daemon/store/open_store.hpp"
 #include "ipc/client/control_client.hpp"
+#include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
 namespace fob::cli {
+
+namespace {
+
+bool staged_is_refused(const Result<std::string>& status, const std::string& profile) {
+  const auto document = status ? wire::parse_object(*status, wire::k_max_answer, ErrorCode::internal)
+                               : Result<wire::Json>(status.error());
+  if (!document || !document->contains("profiles") || !document->at("profiles").is_array()) return false;
+  for (const auto& entry : document->at("profiles"))
+    if (entry.is_object() && wire::string_member(entry, "name") == profile)
+      return entry.contains("staged_refused") && entry.at("staged_refused").is_object();
+  return false;
+}
+
+}  // namespace
 
 Result<OpenedStore> open_configured_store(const Context& context) {
   auto config = config::load(context.locations().config_file);
@@ -25,7 +40,8 @@ EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
                                          context.locations(), context.clock, wire::k_exchange_deadline);
           },
           [fobd](const std::string& profile) { return fobd.credentials_changed(profile); },
-          [](const std::string& message) { say(message); }};
+          [](const std::string& message) { say(message); },
+          [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); }};
 }
 
 }  // namespace fob::cli

@@ -2,12 +2,15 @@
 
 #include "daemon/config/locations.hpp"
 #include "ipc/base/file.hpp"
+#include "ipc/wire/json.hpp"
 
 #include <cerrno>
 #include <unistd.h>
 
 namespace fob::cli {
 namespace {
+
+constexpr std::size_t k_longest_message = 16 * 1024;
 
 // Whether all of it got out; errno says why not.
 bool write_all(int fd, std::string_view text) {
@@ -22,7 +25,10 @@ bool write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-void say(std::string_view message) { write_all(STDERR_FILENO, "fob: " + std::string(message) + "\n"); }
+void say(std::string_view message) {
+  // It may hold names that somebody else chose, such as a bundle's.
+  write_all(STDERR_FILENO, "fob: " + wire::printable(message, k_longest_message) + "\n");
+}
 
 Result<void> print(std::string_view result) {
   if (!write_all(STDOUT_FILENO, result))

@@ -60,11 +60,21 @@ pid_t spawn(const std::filesystem::path& exchanger, const config::Locations& loc
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, channel, STDIN_FILENO);
   ::posix_spawn_file_actions_adddup2(&actions, channel, STDOUT_FILENO);
+  // What this program holds back or ignores is no business of the child's.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::posix_spawnattr_setsigmask(&attributes, &signals);
+  ::sigaddset(&signals, SIGIO);
+  ::posix_spawnattr_setsigdefault(&attributes, &signals);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = -1;
-  errno = ::posix_spawn(&pid, exchanger.c_str(), &actions, nullptr, pointers_to(words).data(),
+  errno = ::posix_spawn(&pid, exchanger.c_str(), &actions, &attributes, pointers_to(words).data(),
                         pointers_to(variables).data());
   const int reason = errno;
   ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
   errno = reason;
   return reason == 0 ? pid : -1;
 }

@@ -17,6 +17,12 @@ const path k_libexec = "/usr/libexec/fob";
 // systemd gives a colon-separated list (systemd.exec(5), RuntimeDirectory=); ours is the first.
 path first_of(const std::string& list) { return list.substr(0, list.find(':')); }
 
+// One spelling for one place: absolute, without a slash at its end.
+path tidied(const path& place) {
+  const path whole = std::filesystem::absolute(place).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 path home(const Environment& environment) { return environment("HOME").value_or("/"); }
 
 path user_config(const Environment& environment) {
@@ -54,9 +60,9 @@ std::vector<std::string> environment_for_children(const Environment& environment
 Locations locate(const LocationFlags& flags, const Environment& environment, bool is_root) {
   const auto choose = [&](const std::string& flag, const char* variable, const char* systemd,
                           const path& otherwise) {
-    if (!flag.empty()) return std::filesystem::absolute(flag);
-    if (const auto value = environment(variable)) return std::filesystem::absolute(*value);
-    if (const auto value = environment(systemd)) return first_of(*value);
+    if (!flag.empty()) return tidied(flag);
+    if (const auto value = environment(variable)) return tidied(*value);
+    if (const auto value = environment(systemd)) return tidied(first_of(*value));
     return otherwise;
   };
   Locations at;

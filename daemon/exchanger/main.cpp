@@ -36,7 +36,7 @@ fob::wire::ExchangeAnswer answer_for(const fob::config::Locations& locations) {
 
 int run(int argc, char** argv) {
   fob::forbid_dumps();
-  fob::exchanger::keep_out_of_swap();
+  fob::keep_out_of_swap();
   std::signal(SIGPIPE, SIG_IGN);
 
   CLI::App app(

@@ -7,8 +7,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <malloc.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 
 namespace fob::exchanger {
 
@@ -43,13 +41,6 @@ bool give_openssl_wiping_memory() {
              [](std::size_t size, const char*, int) { return wiping_malloc(size); },
              [](void* old, std::size_t size, const char*, int) { return wiping_realloc(old, size); },
              [](void* memory, const char*, int) { wiping_free(memory); }) == 1;
-}
-
-void keep_out_of_swap() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return;
-  // ONFAULT: what is touched, not the tens of megabytes that are merely mapped.
-  ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
 }  // namespace fob::exchanger

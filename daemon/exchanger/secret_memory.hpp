@@ -16,9 +16,4 @@ void wiping_free(void* memory);
 /// Makes OpenSSL use them. False if it has already allocated something and therefore refuses.
 bool give_openssl_wiping_memory();
 
-/// Keeps the process out of swap, where it may lock memory without a limit. With a limit it locks nothing:
-/// MCL_FUTURE would make libcurl's later allocations fail at the limit, and SecretBytes is locked by itself
-/// anyway. Best effort.
-void keep_out_of_swap();
-
 }  // namespace fob::exchanger

@@ -12,7 +12,8 @@ using enum Reason;
 constexpr std::array k_table = {
     ReasonTraits{unreadable, "unreadable",
                  "The bundle cannot be read as a file. See that it is a regular file, readable and complete "
-                 "before it is put in place (write it beside, then rename)."},
+                 "before it is put in place (write it beside, then rename).",
+                 true},
     ReasonTraits{malformed, "malformed",
                  "This is not a fleet bundle as this version of fob knows it. See that it is the file that "
                  "`fob fleet seal` wrote, and that fob is not older than the one that wrote it."},
@@ -23,7 +24,8 @@ constexpr std::array k_table = {
                  "is whole."},
     ReasonTraits{wrong_signer, "wrong-signer",
                  "The bundle was signed with a key that this device does not trust. Seal it with the "
-                 "operator's key, or add that key to the trusted signers of the configuration."},
+                 "operator's key, or add that key to the trusted signers of the configuration.",
+                 true},
     ReasonTraits{bad_signature, "bad-signature",
                  "The bundle was damaged or altered after it was signed. Copy it again; if that does not "
                  "help, find out who changed it."},
@@ -46,7 +48,8 @@ constexpr std::array k_table = {
                  "The box belongs to a bundle of another serial. Seal it anew with `fob fleet seal`."},
     ReasonTraits{unknown_profile, "unknown-profile",
                  "This device has no such profile. Add it to the configuration, or take the bundle away if "
-                 "it is for other devices."},
+                 "it is for other devices.",
+                 true},
     ReasonTraits{replayed, "replayed",
                  "This device has taken the bundle of this serial before. Nothing is to be done; to send "
                  "another credential, seal it with a higher serial."},

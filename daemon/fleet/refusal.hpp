@@ -40,6 +40,7 @@ struct ReasonTraits {
   Reason reason;
   std::string_view word;      ///< in receipts and reports
   std::string_view sentence;  ///< for a person: what it means and what to do next
+  bool may_change = false;    ///< the same file may be taken once something on the device is mended
 };
 
 /// The row of `reason`. Total: every reason has a row.

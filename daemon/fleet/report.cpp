@@ -32,13 +32,13 @@ bool newest_first(const T& a, const T& b) {
 
 void ReportBuilder::add(const Receipt& receipt) {
   ++receipts_;
-  const bool repeated = receipt.reason == traits(Reason::replayed).word;
+  const bool weak = receipt.outcome == Outcome::refused || receipt.outcome == Outcome::waiting;
   auto& devices = bundles_[{receipt.profile, receipt.serial}];
   const auto [place, is_first] = devices.try_emplace(receipt.device);
   Latest& latest = place->second;
-  // That a bundle was seen again says less than what became of it the first time, whichever came later.
-  const bool counts =
-      is_first || (repeated == latest.repeated ? receipt.time >= latest.time : latest.repeated);
+  // A file that was refused may only claim to be this bundle, or be this bundle once more: it says less than
+  // what became of the bundle, whichever came later.
+  const bool counts = is_first || (weak == latest.weak ? receipt.time >= latest.time : latest.weak);
   if (!counts) return;
 
   std::uint32_t trouble = latest.trouble;
@@ -50,7 +50,7 @@ void ReportBuilder::add(const Receipt& receipt) {
   } else {
     troubles_[trouble - 1] = receipt;
   }
-  latest = {receipt.time, receipt.outcome, repeated, trouble};
+  latest = {receipt.time, receipt.outcome, weak, trouble};
 }
 
 bool ReportBuilder::has_newer(const std::string& device, Time time) const {

@@ -45,7 +45,7 @@ class ReportBuilder {
   struct Latest {
     Time time;
     Outcome outcome;
-    bool repeated;          // says only that the bundle had been taken before
+    bool weak;              // says nothing of a bundle that was taken
     std::uint32_t trouble;  // where it stands in troubles_, counted from 1; 0: nowhere
   };
   using Devices = std::map<std::string, Latest, std::less<>>;

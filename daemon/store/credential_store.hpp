@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,16 +73,27 @@ struct StagedCredential {
   Origin origin;
 };
 
+/// What a profile knows of fleet bundles.
+struct BundleStanding {
+  std::uint64_t highest = 0;       ///< the highest serial it has taken; 0: none
+  std::optional<wire::Slot> slot;  ///< where the credential of the bundle in question is now
+  std::uint64_t version = 0;       ///< that credential's
+};
+
+/// What to do with a record that is there but cannot be read now.
+enum class Unread : std::uint8_t { keep, forget };
+
 /// How migrate() ended.
 enum class Move : std::uint8_t {
   moved,
-  was_there,  ///< already in that store
+  moved_copy_stays,  ///< but the old copy could not be deleted yet; list() names it
+  was_there,         ///< already in that store
 };
 
 /// One thread at a time; several processes may use the same store. No lock is held from stage() to commit(),
 /// so both commit() and discard_staged() say which version they mean, and touch no other. Errors:
 /// no_credential (the slot is empty), store_locked (there, but cannot be read now; the detail names the
-/// mend), store (a write failed; nothing changed).
+/// mend), store_damaged (there, and no record), store (a write failed; nothing changed).
 class CredentialStore {
  public:
   virtual ~CredentialStore() = default;
@@ -99,15 +111,17 @@ class CredentialStore {
   /// `previous` and `current` change places, and an untested `next` is forgotten. Fails with no_credential
   /// without a `previous`.
   virtual Result<void> roll_back(const std::string& profile) = 0;
-  /// Forgets every slot of the profile. Fails with no_credential if there was none.
-  virtual Result<void> remove(const std::string& profile) = 0;
+  /// Forgets every slot of the profile, also of one that is damaged. One that cannot be read now is forgotten
+  /// only if `unread` says so; where its store cannot even be reached, a copy may stay there, which list()
+  /// names. Fails with no_credential if there was none.
+  virtual Result<void> remove(const std::string& profile, Unread unread) = 0;
   /// Every slot of every profile. What cannot be read is part of the answer.
   virtual Result<Listing> list() = 0;
 
   /// What is staged. Fails with no_credential where nothing is.
   virtual Result<StagedCredential> staged(const std::string& profile) = 0;
-  /// The highest serial of a fleet bundle that the profile has taken; 0: none.
-  virtual Result<std::uint64_t> bundle_serial(const std::string& profile) = 0;
+  /// The highest serial of a fleet bundle that the profile has taken, and what became of the bundle `serial`.
+  virtual Result<BundleStanding> bundle_standing(const std::string& profile, std::uint64_t serial) = 0;
   /// Moves the profile to another store: copies, reads the copy back and compares, says where it is from now
   /// on, and deletes the old one. A crash leaves it whole in one of the two, and the other copy, if any, is
   /// deleted by the next step on the profile. Fails with no_credential, with config where there is no such

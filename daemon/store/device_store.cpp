@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <sys/file.h>
 #include <tuple>
+#include <unistd.h>
 
 namespace fob::store {
 namespace {
@@ -21,19 +22,11 @@ Result<void> check_name(const std::string& profile) {
   return fail(ErrorCode::store, "that is not a profile name");
 }
 
-bool same(const KeptCredential& a, const KeptCredential& b) {
-  return a.version == b.version && a.stored_at == b.stored_at && a.origin == b.origin &&
-         a.credential.client_id == b.credential.client_id && a.credential.secret == b.credential.secret;
-}
-
-bool same(const Record& a, const Record& b) {
-  return a.counter == b.counter && a.bundle_serial == b.bundle_serial &&
-         std::equal(
-             a.slots.begin(), a.slots.end(), b.slots.begin(), b.slots.end(),
-             [](const auto& x, const auto& y) { return x.first == y.first && same(x.second, y.second); });
-}
-
 std::string named(config::StoreKind kind) { return "the store \"" + std::string(to_string(kind)) + "\""; }
+
+bool is_closed_to_us(const std::filesystem::path& directory) {
+  return ::eaccess(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
+}
 
 void summarize(const std::string& profile, const Record& record, config::StoreKind store, Listing& listing) {
   for (const auto& [slot, kept] : record.slots)
@@ -61,6 +54,16 @@ RecordStore* DeviceStore::store_of(config::StoreKind kind) const {
 
 Result<RecordStore*> DeviceStore::placed(const Placement& placement, const std::string& profile) const {
   const auto found = placement.find(profile);
+  if (found == placement.end()) {
+    // No word of it, yet it may be there: the placement was lost, or is from before there was one. A keyring
+    // is not asked, since most devices have none.
+    for (const auto& store : stores_) {
+      if (store->kind() == config::StoreKind::secret_service) continue;
+      const auto profiles = store->profiles();
+      if (!profiles) return profiles.error();
+      if (std::find(profiles->begin(), profiles->end(), profile) != profiles->end()) return store.get();
+    }
+  }
   const auto kind = found == placement.end() ? home_.store : found->second.store;
   if (auto* store = store_of(kind)) return store;
   return fail(ErrorCode::config,
@@ -84,12 +87,12 @@ Result<std::optional<Record>> DeviceStore::read(const std::string& profile) {
   if (auto checked = check_name(profile); !checked) return checked.error();
   for (const auto& store : stores_)
     if (store->is_handed(profile)) return store->read(profile);
+  // An exchanger to whom systemd gave nothing may not look into the vault; its store says what that means.
+  if (home_.store == config::StoreKind::systemd_creds && is_closed_to_us(vault_))
+    return store_of(home_.store)->read(profile);
   // Once more where the profile moved just between the look at its place and the look there.
   for (Placement before;;) {
     auto placement = read_placement(vault_);
-    // An exchanger to whom systemd gave nothing may not look into the vault; its store says what that means.
-    if (!placement && home_.store == config::StoreKind::systemd_creds)
-      return store_of(home_.store)->read(profile);
     if (!placement) return placement.error();
     const auto store = placed(*placement, profile);
     if (!store) return store.error();
@@ -117,10 +120,37 @@ Result<StagedCredential> DeviceStore::staged(const std::string& profile) {
   return StagedCredential{found->second.version, found->second.origin};
 }
 
-Result<std::uint64_t> DeviceStore::bundle_serial(const std::string& profile) {
+Result<BundleStanding> DeviceStore::bundle_standing(const std::string& profile, std::uint64_t serial) {
   const auto record = read(profile);
   if (!record) return record.error();
-  return *record ? (*record)->bundle_serial : 0;
+  BundleStanding standing;
+  const auto placement = read_placement(vault_);
+  if (!placement) return placement.error();
+  if (const auto place = placement->find(profile); place != placement->end())
+    standing.highest = place->second.bundle_serial;
+  if (!*record) return standing;
+  standing.highest = std::max(standing.highest, (*record)->bundle_serial);
+  for (const auto& [slot, kept] : (*record)->slots) {
+    if (serial == 0 || kept.origin.bundle_serial != serial) continue;
+    standing.slot = slot;
+    standing.version = kept.version;
+    break;
+  }
+  return standing;
+}
+
+Result<void> DeviceStore::write(RecordStore& store, Placement& placement, const std::string& profile,
+                                const Record& record) const {
+  const Place before = placement.contains(profile) ? placement.at(profile) : Place{};
+  Place& place = placement[profile];
+  place.store = store.kind();
+  place.version = std::max(place.version, record.counter);
+  place.bundle_serial = std::max(place.bundle_serial, record.bundle_serial);
+  // Before the record: a place without a record is an empty one, a record without a place might be lost.
+  if (place != before) {
+    if (auto noted = write_placement(vault_, placement); !noted) return noted;
+  }
+  return store.replace(profile, record);
 }
 
 Result<std::uint64_t> DeviceStore::stage(const std::string& profile, const Credential& credential,
@@ -130,26 +160,25 @@ Result<std::uint64_t> DeviceStore::stage(const std::string& profile, const Crede
   if (!locked) return locked.error();
   auto placement = read_placement(vault_);
   if (!placement) return placement.error();
+  if (auto forgotten = forget_leftover(*placement, profile); !forgotten) return forgotten.error();
   auto store = placed(*placement, profile);
   if (!store) return store.error();
   auto* const home = store_of(home_.store);
   if (home_.configured && *store != home) {
     if (auto moved = move(*placement, profile, **store, *home); !moved) return moved.error();
     store = home;
-  } else if (auto forgotten = forget_leftover(*placement, profile); !forgotten) {
-    return forgotten.error();
   }
 
   auto record = (*store)->read(profile);
   if (!record) return record.error();
   if (!*record) record->emplace();
+  if (const auto place = placement->find(profile); place != placement->end()) {
+    (*record)->counter = std::max((*record)->counter, place->second.version);
+    (*record)->bundle_serial = std::max((*record)->bundle_serial, place->second.bundle_serial);
+  }
   const auto version = rotation::stage(**record, credential, origin, clock_.wall_now());
   if (!version) return version;
-  // Before the record: a place without a record is an empty one, a record without a place might be lost.
-  if (placement->emplace(profile, Place{(*store)->kind(), std::nullopt}).second) {
-    if (auto noted = write_placement(vault_, *placement); !noted) return noted.error();
-  }
-  if (auto written = (*store)->replace(profile, **record); !written) return written.error();
+  if (auto written = write(**store, *placement, profile, **record); !written) return written.error();
   return version;
 }
 
@@ -158,16 +187,20 @@ Result<bool> DeviceStore::change(const std::string& profile,
   if (auto checked = check_name(profile); !checked) return checked.error();
   const auto locked = lock(false);
   if (!locked) return locked.error();
+  if (!*locked) {
+    std::optional<Record> nothing;
+    return step(nothing);
+  }
   auto placement = read_placement(vault_);
   if (!placement) return placement.error();
   if (auto forgotten = forget_leftover(*placement, profile); !forgotten) return forgotten.error();
   const auto store = placed(*placement, profile);
   if (!store) return store.error();
-  auto record = *locked ? (*store)->read(profile) : std::optional<Record>();
+  auto record = (*store)->read(profile);
   if (!record) return record.error();
   const auto changed = step(*record);
   if (!changed || !*changed) return changed;
-  if (auto written = (*store)->replace(profile, **record); !written) return written.error();
+  if (auto written = write(**store, *placement, profile, **record); !written) return written.error();
   return true;
 }
 
@@ -194,80 +227,6 @@ Result<void> DeviceStore::roll_back(const std::string& profile) {
   });
   if (!changed) return changed.error();
   return {};
-}
-
-Result<void> DeviceStore::remove(const std::string& profile) {
-  const auto changed = change(profile, [&](std::optional<Record>& record) -> Result<bool> {
-    if (!record || record->slots.empty()) return rotation::empty_slot(profile, Slot::current);
-    record->slots.clear();
-    return true;
-  });
-  if (changed) return {};
-  if (changed.error().code != ErrorCode::store_locked) return changed.error();
-  // Damaged, or its key is gone: to forget it is all that is left to do, and the way to enrol again.
-  const auto locked = lock(false);
-  if (!locked) return locked.error();
-  const auto placement = read_placement(vault_);
-  if (!placement) return placement.error();
-  const auto store = placed(*placement, profile);
-  if (!store) return store.error();
-  return (*store)->erase(profile);
-}
-
-Result<void> DeviceStore::forget_leftover(Placement& placement, const std::string& profile) const {
-  const auto found = placement.find(profile);
-  if (found == placement.end() || !found->second.leftover) return {};
-  auto* const store = store_of(*found->second.leftover);
-  if (store == nullptr) return {};
-  // One that cannot be reached now holds up nothing: list() names it, and the next step tries again.
-  if (!store->erase(profile)) return {};
-  found->second.leftover.reset();
-  return write_placement(vault_, placement);
-}
-
-Result<void> DeviceStore::move(Placement& placement, const std::string& profile, RecordStore& from,
-                               RecordStore& to) {
-  const auto record = from.read(profile);
-  if (!record) return record.error();
-  if (!*record) {
-    placement[profile] = {to.kind(), std::nullopt};
-    return write_placement(vault_, placement);
-  }
-  placement[profile] = {from.kind(), to.kind()};
-  if (auto noted = write_placement(vault_, placement); !noted) return noted;
-  if (auto copied = to.replace(profile, **record); !copied) return copied;
-  const auto copy = to.read(profile);
-  if (!copy) return copy.error();
-  if (!*copy || !same(**record, **copy)) {
-    if (auto forgotten = forget_leftover(placement, profile); !forgotten) return forgotten;
-    return fail(ErrorCode::store, named(to.kind()) + " gives back something else than was put into it; " +
-                                      profile + " stays in " + named(from.kind()));
-  }
-  placement[profile] = {to.kind(), from.kind()};
-  if (auto noted = write_placement(vault_, placement); !noted) return noted;
-  return forget_leftover(placement, profile);
-}
-
-Result<Move> DeviceStore::migrate(const std::string& profile, config::StoreKind to) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
-  auto* const target = store_of(to);
-  if (target == nullptr) return fail(ErrorCode::config, "this build of fob has not " + named(to));
-  const auto locked = lock(false);
-  if (!locked) return locked.error();
-  if (!*locked) return rotation::empty_slot(profile, Slot::current);
-  auto placement = read_placement(vault_);
-  if (!placement) return placement.error();
-  const auto store = placed(*placement, profile);
-  if (!store) return store.error();
-  const auto record = (*store)->read(profile);
-  if (!record) return record.error();
-  if (!*record) return rotation::empty_slot(profile, Slot::current);
-  if (*store == target) {
-    if (auto forgotten = forget_leftover(*placement, profile); !forgotten) return forgotten.error();
-    return Move::was_there;
-  }
-  if (auto moved = move(*placement, profile, **store, *target); !moved) return moved.error();
-  return Move::moved;
 }
 
 void DeviceStore::list_store(RecordStore& store, const Placement& placement, Listing& listing) const {

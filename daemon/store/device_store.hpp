@@ -35,26 +35,35 @@ class DeviceStore final : public CredentialStore {
   Result<void> commit(const std::string& profile, std::uint64_t version) override;
   Result<bool> discard_staged(const std::string& profile, std::uint64_t version) override;
   Result<void> roll_back(const std::string& profile) override;
-  /// Leaves a record without slots that keeps the counters; a record that cannot be read is deleted.
-  Result<void> remove(const std::string& profile) override;
+  /// Leaves a record without slots that keeps the counters.
+  Result<void> remove(const std::string& profile, Unread unread) override;
   Result<Listing> list() override;
 
   Result<StagedCredential> staged(const std::string& profile) override;
-  Result<std::uint64_t> bundle_serial(const std::string& profile) override;
+  Result<BundleStanding> bundle_standing(const std::string& profile, std::uint64_t serial) override;
   Result<Move> migrate(const std::string& profile, config::StoreKind to) override;
 
  private:
   RecordStore* store_of(config::StoreKind kind) const;
-  /// The store that the placement means. Fails with config where this build or session has no such store.
+  /// The store that the placement means, else the one whose files hold the profile, else the home. Fails
+  /// with config where this build has no such store.
   Result<RecordStore*> placed(const Placement& placement, const std::string& profile) const;
   Result<std::optional<Record>> read(const std::string& profile);
   /// The writers' lock; empty if there is no vault and `make` is false.
   Result<UniqueFd> lock(bool make) const;
+  /// Writes a record that was changed, and notes its counters: what was lost once must not begin anew.
+  Result<void> write(RecordStore& store, Placement& placement, const std::string& profile,
+                     const Record& record) const;
   /// Changes the profile's record by `step`, which says whether there is anything to write.
   Result<bool> change(const std::string& profile,
                       const std::function<Result<bool>(std::optional<Record>&)>& step);
+  /// Deletes what is left of a move, where it can be reached; list() names what cannot.
   Result<void> forget_leftover(Placement& placement, const std::string& profile) const;
-  Result<void> move(Placement& placement, const std::string& profile, RecordStore& from, RecordStore& to);
+  Result<void> forget_record(Placement& placement, const std::string& profile) const;
+  Result<void> move(Placement& placement, const std::string& profile, RecordStore& from,
+                    RecordStore& to) const;
+  Result<void> copy(Placement& placement, const std::string& profile, RecordStore& from,
+                    RecordStore& to) const;
   void list_store(RecordStore& store, const Placement& placement, Listing& listing) const;
 
   std::filesystem::path vault_;

@@ -36,7 +36,9 @@ Result<SecretBytes> FileRecords::existing_key() {
 
 // A new key beside files of an old one would bury them, so only the very first record makes one.
 Result<SecretBytes> FileRecords::key_for_writing() {
-  return files_of_profiles(vault_, k_suffix).empty() ? create_vault_key(key_place_) : existing_key();
+  const auto others = files_of_profiles(vault_, k_suffix);
+  if (!others) return others.error();
+  return others->empty() ? create_vault_key(key_place_) : existing_key();
 }
 
 Result<std::optional<Record>> FileRecords::read(const std::string& profile) {
@@ -45,7 +47,8 @@ Result<std::optional<Record>> FileRecords::read(const std::string& profile) {
   const auto fd = *directory ? open_private_file(path_of(profile), Sharing::none) : UniqueFd();
   if (!fd) return fd.error();
   if (!*fd) return std::optional<Record>();
-  const auto text = read_all(fd->get(), k_max_vault_file, ErrorCode::store_locked, path_of(profile).string());
+  const auto text =
+      read_all(fd->get(), k_max_vault_file, ErrorCode::store_damaged, path_of(profile).string());
   if (!text) return text.error();
 
   const auto key = existing_key();

@@ -5,6 +5,8 @@
 #include "daemon/store/secret_service.hpp"
 #include "daemon/store/systemd_creds.hpp"
 
+#include <unistd.h>
+
 namespace fob::store {
 
 std::unique_ptr<CredentialStore> open_store(const config::Config& config, const config::Locations& locations,
@@ -14,7 +16,9 @@ std::unique_ptr<CredentialStore> open_store(const config::Config& config, const 
   SystemdCredsSetup systemd;
   systemd.vault = vault;
   systemd.key = config.daemon.sealing_key;
-  if (const auto handed = environment("CREDENTIALS_DIRECTORY")) systemd.credentials = *handed;
+  // What systemd handed over is as old as the process that it started. Root reads the vault itself.
+  const auto handed = environment("CREDENTIALS_DIRECTORY");
+  if (handed && ::geteuid() != 0) systemd.credentials = *handed;
   std::vector<std::unique_ptr<RecordStore>> stores;
   stores.push_back(std::make_unique<FileRecords>(
       vault, find_vault_key(config.daemon.vault_key, locations.state_dir, environment)));

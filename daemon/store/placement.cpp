@@ -20,11 +20,15 @@ std::filesystem::path file_in(const std::filesystem::path& vault) { return vault
 Error unusable(std::string reason) { return fail(ErrorCode::store_locked, std::move(reason)); }
 
 Result<Place> decode_place(const Json& json) {
-  if (!json.is_object() || wire::unknown_member(json, {"store", "leftover"}))
-    return unusable("a profile's entry is not an object of store and leftover");
+  if (!json.is_object() || wire::unknown_member(json, {"store", "leftover", "version", "bundle_serial"}))
+    return unusable("a profile's entry holds something unknown");
   const auto store = config::store_kind_from(wire::string_member(json, "store").value_or(""));
   if (!store) return unusable("a profile is in a store that this version of fob does not know");
-  Place place{*store, std::nullopt};
+  const auto version = wire::integer_member(json, "version");
+  const auto serial = wire::integer_member(json, "bundle_serial");
+  if (!version || *version < 0 || !serial || *serial < 0) return unusable("a profile's entry is incomplete");
+  Place place{*store, std::nullopt, static_cast<std::uint64_t>(*version),
+              static_cast<std::uint64_t>(*serial)};
   if (json.contains("leftover")) {
     place.leftover = config::store_kind_from(wire::string_member(json, "leftover").value_or(""));
     if (!place.leftover) return unusable("a leftover is in a store that this version of fob does not know");
@@ -54,7 +58,9 @@ Result<Placement> decode_placement(std::string_view text) {
 std::string encode_placement(const Placement& placement) {
   Json profiles = Json::object();
   for (const auto& [name, place] : placement) {
-    profiles[name] = {{"store", to_string(place.store)}};
+    profiles[name] = {{"store", to_string(place.store)},
+                      {"version", place.version},
+                      {"bundle_serial", place.bundle_serial}};
     if (place.leftover) profiles[name]["leftover"] = to_string(*place.leftover);
   }
   return wire::dump({{"fob_placement", k_format}, {"profiles", std::move(profiles)}}) + "\n";

@@ -3,12 +3,14 @@
 // in fob.toml, makes no credential invisible. It is also the journal of a move from one store to another: of
 // two copies it says which one counts, and which is yet to be deleted. It holds no secret.
 //
-//   {"fob_placement":1,"profiles":{"prod-query":{"store":"secret-service","leftover":"file"}}}
+//   {"fob_placement":1,"profiles":{"prod-query":{"store":"secret-service","leftover":"file",
+//                                                "version":3,"bundle_serial":7}}}
 #pragma once
 
 #include "daemon/config/config.hpp"
 #include "ipc/base/result.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -20,6 +22,9 @@ namespace fob::store {
 struct Place {
   config::StoreKind store = config::StoreKind::file;
   std::optional<config::StoreKind> leftover;  ///< where a copy may be that does not count
+  // What the record's counters were at least, so that they go on from there where the record is lost.
+  std::uint64_t version = 0;
+  std::uint64_t bundle_serial = 0;
 
   bool operator==(const Place&) const = default;
 };

@@ -102,7 +102,8 @@ Result<SecretBytes> read_secret(int fd, std::size_t limit, const std::filesystem
   return secret;
 }
 
-std::vector<std::string> files_of_profiles(const std::filesystem::path& directory, std::string_view suffix) {
+Result<std::vector<std::string>> files_of_profiles(const std::filesystem::path& directory,
+                                                   std::string_view suffix) {
   std::vector<std::string> profiles;
   std::error_code error;
   for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
@@ -110,6 +111,8 @@ std::vector<std::string> files_of_profiles(const std::filesystem::path& director
     const auto profile = it->path().stem().string();
     if (it->path().extension() == suffix && wire::is_profile_name(profile)) profiles.push_back(profile);
   }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return locked(directory.string() + ": " + error.message());
   std::sort(profiles.begin(), profiles.end());
   return profiles;
 }

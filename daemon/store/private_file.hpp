@@ -32,8 +32,10 @@ Result<UniqueFd> open_private_file(const std::filesystem::path& path, Sharing sh
 /// it in an error. Fails with store_locked.
 Result<SecretBytes> read_secret(int fd, std::size_t limit, const std::filesystem::path& path);
 
-/// The profiles that have a file called PROFILE`suffix` in `directory`, sorted. None where it cannot be read.
-std::vector<std::string> files_of_profiles(const std::filesystem::path& directory, std::string_view suffix);
+/// The profiles that have a file called PROFILE`suffix` in `directory`, sorted; none where that is not there.
+/// Fails with store_locked.
+Result<std::vector<std::string>> files_of_profiles(const std::filesystem::path& directory,
+                                                   std::string_view suffix);
 
 /// Deletes what replace_file() leaves in `directory` when it is killed before it renames: files called
 /// …ENDING.tmpDIGITS. For whoever holds the writers' lock.

@@ -27,13 +27,16 @@ struct Record {
   std::uint64_t counter = 0;        ///< the highest version ever given out
   std::uint64_t bundle_serial = 0;  ///< the highest serial of a fleet bundle that was taken; 0: none was
   std::map<wire::Slot, KeptCredential> slots;
+  /// The untested one that was in `next` when one with a trial took its place: it comes back if that fails.
+  std::optional<KeptCredential> set_aside{};
 };
 
 /// Where the records are. One thread; several processes may use the same store at once: writers hold the lock
 /// of DeviceStore, readers hold none and see the record before a write or the one after it. Names are profile
-/// names. Errors: store_locked (it is there, or may be, but cannot be read now), store (a write failed, and
-/// nothing changed, unless the detail says that it is not known). Each detail says what is wrong, where, and
-/// what to do next; none holds a secret.
+/// names. Errors: store_locked (it is there, or may be, but cannot be read now), store_damaged (it is there
+/// and will never be read again, as far as can be told), store (a write failed, and nothing changed, unless
+/// the detail says that it is not known). Each detail says what is wrong, where, and what to do next; none
+/// holds a secret.
 class RecordStore {
  public:
   virtual ~RecordStore() = default;

@@ -14,7 +14,7 @@ using Text = WipingString;
 
 constexpr std::uint64_t k_format = 1;
 
-Error unusable(std::string reason) { return fail(ErrorCode::store_locked, std::move(reason)); }
+Error unusable(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
 
 // The characters that RFC 6749 (appendix A) allows, without the blank.
 bool is_visible(std::string_view text) {
@@ -117,9 +117,11 @@ Result<Record> decode(const WipingJson& json, std::string_view profile) {
   const auto counter = number(json, "counter");
   const auto serial = number(json, "bundle_serial");
   const auto slots = json.find("slots");
-  if (!counter || !serial || slots == json.end() || !slots->is_object() || json.size() != 5)
+  const auto aside = json.find("set_aside");
+  const std::size_t members = aside == json.end() ? 5 : 6;
+  if (!counter || !serial || slots == json.end() || !slots->is_object() || json.size() != members)
     return unusable("it is incomplete, or holds something unknown");
-  Record record{*counter, *serial, {}};
+  Record record{*counter, *serial, {}, std::nullopt};
   for (const auto& [name, value] : slots->items()) {
     const auto slot = wire::slot_from({name.data(), name.size()});
     if (!slot) return unusable("it holds an unknown slot");
@@ -127,6 +129,11 @@ Result<Record> decode(const WipingJson& json, std::string_view profile) {
     if (!kept) return kept.error();
     if (kept->version > record.counter) return unusable("a slot's version is beyond the counter");
     record.slots.emplace(*slot, std::move(*kept));
+  }
+  if (aside != json.end()) {
+    auto kept = decode_slot(*aside);
+    if (!kept) return kept.error();
+    record.set_aside = std::move(*kept);
   }
   return record;
 }
@@ -145,6 +152,10 @@ Result<SecretBytes> encode_record(const Record& record, std::string_view profile
   json["counter"] = record.counter;
   json["bundle_serial"] = record.bundle_serial;
   json["slots"] = std::move(slots);
+  if (record.set_aside) {
+    if (auto checked = check(record.set_aside->credential); !checked) return checked.error();
+    json["set_aside"] = to_json(*record.set_aside);
+  }
   const Text dumped = json.dump();
   return SecretBytes::copy_of({dumped.data(), dumped.size()});
 }

@@ -28,10 +28,12 @@ void make_current(Record& record, Slot from) {
 }  // namespace
 
 Error empty_slot(const std::string& profile, Slot slot) {
-  const std::string what = slot == Slot::current ? " has no credential"
-                           : slot == Slot::next  ? " has no staged credential"
-                                                 : " has no previous credential";
-  return fail(ErrorCode::no_credential, "profile " + profile + what + "; run: fob credential add " + profile);
+  const std::string name = "profile " + profile;
+  if (slot == Slot::current)
+    return fail(ErrorCode::no_credential, name + " has no credential; run: fob credential add " + profile);
+  return fail(ErrorCode::no_credential,
+              name + (slot == Slot::next ? " has no staged credential" : " has no previous credential") +
+                  "; see what it has: fob credential list");
 }
 
 Result<std::uint64_t> stage(Record& record, const Credential& credential, const Origin& origin,
@@ -43,7 +45,14 @@ Result<std::uint64_t> stage(Record& record, const Credential& credential, const 
   const std::uint64_t version = ++record.counter;
   KeptCredential kept{
       {credential.client_id, SecretBytes::copy_of(credential.secret.reveal())}, version, now, origin};
-  record.slots.insert_or_assign(Slot::next, std::move(kept));
+  auto displaced = record.slots.extract(Slot::next);
+  const bool waits = !displaced.empty() && displaced.mapped().origin.untested;
+  if (origin.untested) {
+    record.set_aside.reset();
+  } else if (waits) {
+    record.set_aside = std::move(displaced.mapped());
+  }
+  record.slots.emplace(Slot::next, std::move(kept));
   return version;
 }
 
@@ -51,6 +60,7 @@ Result<bool> commit(Record& record, const std::string& profile, std::uint64_t ve
   if (holds(record, Slot::current, version)) return false;
   if (!holds(record, Slot::next, version)) return another_rotation(profile);
   make_current(record, Slot::next);
+  record.set_aside.reset();
   Origin& origin = record.slots.at(Slot::current).origin;
   origin.untested = false;
   record.bundle_serial = std::max(record.bundle_serial, origin.bundle_serial);
@@ -58,7 +68,11 @@ Result<bool> commit(Record& record, const std::string& profile, std::uint64_t ve
 }
 
 bool discard_staged(Record& record, std::uint64_t version) {
-  return holds(record, Slot::next, version) && record.slots.erase(Slot::next) == 1;
+  if (!holds(record, Slot::next, version)) return false;
+  record.slots.erase(Slot::next);
+  if (record.set_aside) record.slots.emplace(Slot::next, std::move(*record.set_aside));
+  record.set_aside.reset();
+  return true;
 }
 
 Result<void> roll_back(Record& record, const std::string& profile) {
@@ -67,6 +81,7 @@ Result<void> roll_back(Record& record, const std::string& profile) {
   // Else its first success would undo what was just decided.
   const auto staged = record.slots.find(Slot::next);
   if (staged != record.slots.end() && staged->second.origin.untested) record.slots.erase(staged);
+  record.set_aside.reset();
   return {};
 }
 

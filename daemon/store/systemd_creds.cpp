@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view k_suffix = ".cred";
 // The longest record in base64 with line ends, beside keys that a TPM sealed and are some 1 KiB.
-constexpr std::size_t k_max_blob = 96 * 1024;
+constexpr std::size_t k_max_blob = 112 * 1024;
 
 // systemd-creds says what it means in English, without what it merely notes; the TPM's library not at all.
 constexpr std::array k_environment = {"LC_ALL=C", "SYSTEMD_LOG_LEVEL=err", "TSS2_LOG=all+NONE"};
@@ -25,15 +25,19 @@ constexpr std::array k_environment = {"LC_ALL=C", "SYSTEMD_LOG_LEVEL=err", "TSS2
 struct Meaning {
   std::string_view word;
   std::string_view meaning;
+  bool for_good;  ///< nothing that may come back is missing
 };
 constexpr std::array k_meanings = {
-    Meaning{"does not match filename", "it was written for another profile"},
-    Meaning{"TCTI", "the TPM does not answer"},
-    Meaning{"integrity check failed", "another TPM sealed it"},
-    Meaning{"lockout", "the TPM has locked itself after failures or a loss of power, and needs time"},
-    Meaning{"TPM", "the TPM refuses"},
-    Meaning{"local credential key: No such file", "the host key is gone"},
-    Meaning{"Decryption failed", "another host key encrypted it, or it was altered"},
+    Meaning{"does not match filename", "it was written for another profile", true},
+    Meaning{"TCTI", "the TPM does not answer", false},
+    Meaning{"integrity check failed", "another TPM sealed it", true},
+    Meaning{"lockout", "the TPM has locked itself after failures or a loss of power, and needs time", false},
+    Meaning{"TPM", "the TPM refuses", false},
+    Meaning{"local credential key: No such file", "the host key is gone", false},
+    Meaning{"file too short", "it was cut short", true},
+    Meaning{"read encrypted credential data", "it is no blob of systemd-creds", true},
+    Meaning{"corrupted data", "it was altered", true},
+    Meaning{"Decryption failed", "another host key encrypted it, or it was altered", true},
 };
 
 constexpr std::array<std::string_view, 4> k_words_of_age = {"Unknown command verb", "unrecognized option",
@@ -49,9 +53,15 @@ bool is_too_old(const ToolRun& run) {
 bool lacks_rights(const ToolRun& run) { return ::geteuid() != 0 && has(run.complaint, "Permission denied"); }
 
 std::string in_plain_words(const std::string& complaint) {
-  for (const auto& [word, meaning] : k_meanings)
+  for (const auto& [word, meaning, for_good] : k_meanings)
     if (has(complaint, word)) return std::string(meaning) + " (" + complaint + ")";
   return complaint;
+}
+
+bool is_for_good(const std::string& complaint) {
+  const auto found = std::find_if(k_meanings.begin(), k_meanings.end(),
+                                  [&](const Meaning& meaning) { return has(complaint, meaning.word); });
+  return found != k_meanings.end() && found->for_good;
 }
 
 // What to do about a program that did not do its work, whatever the work was; empty: that depends on the
@@ -89,7 +99,7 @@ Result<std::optional<Record>> record_in(const SecretBytes& text, const std::stri
                                         const std::filesystem::path& file) {
   auto record = decode_record(text.reveal(), profile);
   if (!record)
-    return fail(ErrorCode::store_locked,
+    return fail(ErrorCode::store_damaged,
                 file.string() + " cannot be used: " + record.error().detail + "; " + enrol_again(profile));
   return std::optional<Record>(std::move(*record));
 }
@@ -118,8 +128,12 @@ Error SystemdCredsRecords::cannot_read(const std::string& profile, const ToolRun
   if (const auto mend = mend_of(run); !mend.empty())
     return locked(" cannot be decrypted: " + run.complaint + "; " + std::string(mend));
   if (lacks_rights(run)) return root_alone(profile, run.complaint);
-  return locked(" cannot be decrypted on this device: " + in_plain_words(run.complaint) +
-                "; if the host key or the TPM was changed, " + enrol_again(profile));
+  const std::string why = " cannot be decrypted on this device: " + in_plain_words(run.complaint);
+  if (is_for_good(run.complaint))
+    return fail(ErrorCode::store_damaged,
+                file + why + "; if the host key or the TPM was changed, " + enrol_again(profile));
+  return locked(why + "; if it is gone for good, enrol again: fob credential remove " + profile +
+                " --force && fob credential add " + profile);
 }
 
 Error SystemdCredsRecords::cannot_write(const std::string& profile, const std::string& what,
@@ -143,7 +157,7 @@ Result<std::optional<SecretBytes>> SystemdCredsRecords::kept(const std::string& 
   const auto fd = *directory ? open_private_file(path_of(profile), Sharing::none) : UniqueFd();
   if (!fd) return fd.error();
   if (!*fd) return std::optional<SecretBytes>();
-  const auto blob = read_all(fd->get(), k_max_blob, ErrorCode::store_locked, path_of(profile).string());
+  const auto blob = read_all(fd->get(), k_max_blob, ErrorCode::store_damaged, path_of(profile).string());
   if (!blob) return blob.error();
   auto run = decrypt(profile, *blob);
   if (run.end != ToolEnd::done) return cannot_read(profile, run);

@@ -14,7 +14,7 @@ constexpr std::int64_t k_format = 1;
 constexpr std::size_t k_nonce_bytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr std::size_t k_tag_bytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 
-Error unusable(std::string reason) { return fail(ErrorCode::store_locked, std::move(reason)); }
+Error unusable(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
 
 const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());

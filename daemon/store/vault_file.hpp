@@ -21,12 +21,12 @@ namespace fob::store {
 
 inline constexpr std::size_t k_vault_key_bytes = crypto_aead_xchacha20poly1305_ietf_KEYBYTES;
 /// The largest record in base64, in its envelope.
-inline constexpr std::size_t k_max_vault_file = 96 * 1024;
+inline constexpr std::size_t k_max_vault_file = 104 * 1024;
 
 /// Fails with ErrorCode::store where the record holds what is no credential.
 Result<std::string> seal_record(const Record& record, std::string_view profile, const SecretBytes& key);
 
-/// Fails with store_locked; the detail is the reason alone, a clause to be put after the file's name.
+/// Fails with store_damaged; the detail is the reason alone, a clause to be put after the file's name.
 Result<Record> open_record(std::string_view text, std::string_view profile, const SecretBytes& key);
 
 }  // namespace fob::store

@@ -1,6 +1,7 @@
 #include "ipc/base/confine.hpp"
 
 #include <cerrno>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <system_error>
@@ -11,8 +12,10 @@
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(FOB_ADDRESS_SANITIZER)
-// The leak checker reads a process by ptrace, which forbid_dumps() denies it: programs that give dumps up do without.
-extern "C" const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name for it
+// The leak checker reads a process by ptrace, which forbid_dumps() denies it: programs that give dumps up do
+// without.
+extern "C" const char*
+__asan_default_options();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name for it
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 #endif
 
@@ -22,6 +25,13 @@ void forbid_dumps() {
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot forbid core dumps");
+}
+
+void keep_out_of_swap() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return;
+  // ONFAULT: what is touched, not the tens of megabytes that are merely mapped.
+  ::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
 unsigned long raise_descriptor_limit() {

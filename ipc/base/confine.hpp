@@ -8,6 +8,11 @@ namespace fob {
 /// std::system_error.
 void forbid_dumps();
 
+/// Keeps the process out of swap, where it may lock memory without a limit. With a limit it locks nothing:
+/// MCL_FUTURE would make a library's later allocations fail at the limit, and SecretBytes is locked by itself
+/// anyway. Best effort.
+void keep_out_of_swap();
+
 /// The soft limit on open descriptors raised to the hard one; returns what is now in force.
 unsigned long raise_descriptor_limit();
 

@@ -57,6 +57,8 @@ constexpr std::array k_table = {
     ErrorTraits{daemon_not_running, "", "urn:fob:internal", 500, k_exit_no_daemon, true,
                 "The daemon is not running"},
     ErrorTraits{store, "", "urn:fob:internal", 500, k_exit_store, false, "The credential store failed"},
+    ErrorTraits{store_damaged, "", "urn:fob:internal", 500, k_exit_store, false,
+                "The credential store holds what is no record"},
     ErrorTraits{internal, "", "urn:fob:internal", 500, k_exit_other, false, "Something is broken in fob"},
 };
 

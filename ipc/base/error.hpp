@@ -35,6 +35,7 @@ enum class ErrorCode : std::uint8_t {
   usage,
   daemon_not_running,
   store,
+  store_damaged,
   // a bug or a broken machine
   internal,
 };

@@ -12,14 +12,39 @@
 namespace fob {
 namespace {
 
-Result<void> write_all(int fd, std::string_view content, const std::string& name, ErrorCode code) {
+// False with errno.
+bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(code, with_errno(name));
+    if (n < 0) return false;
     content.remove_prefix(static_cast<std::size_t>(n));
   }
-  return {};
+  return true;
+}
+
+std::string_view mend_of(int error) {
+  switch (error) {
+    case ENOSPC:
+    case EDQUOT:
+      return "make room on that file system (df, du), and try again";
+    case EROFS:
+      return "that file system is read-only; see: mount";
+    case EACCES:
+    case EPERM:
+      return "run this as the user whom that directory belongs to";
+    case ENOENT:
+      return "its directory is not there";
+    default:
+      return "mend that, and try again";
+  }
+}
+
+// Of the temporary file nobody needs to know. Reads errno.
+Error not_written(const std::filesystem::path& path, ErrorCode code) {
+  const int reason = errno;
+  return fail(code, with_errno(path.string() + " cannot be written") + "; nothing was changed; " +
+                        std::string(mend_of(reason)));
 }
 
 Result<void> sync_directory(const std::filesystem::path& directory, ErrorCode code) {
@@ -96,16 +121,15 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
                           ErrorCode code) {
   const std::filesystem::path temporary = path.string() + ".tmp" + std::to_string(randombytes_random());
   const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) return fail(code, with_errno(temporary.string()));
+  if (!fd) return not_written(path, code);
 
-  auto written = write_all(fd.get(), content, temporary.string(), code);
   // fchmod, since the umask has had its say in open(2).
-  if (written && (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0 ||
-                  ::rename(temporary.c_str(), path.c_str()) != 0))
-    written = fail(code, with_errno(path.string()));
+  const bool written = write_all(fd.get(), content) && ::fchmod(fd.get(), mode) == 0 &&
+                       ::fsync(fd.get()) == 0 && ::rename(temporary.c_str(), path.c_str()) == 0;
   if (!written) {
+    const Error error = not_written(path, code);
     ::unlink(temporary.c_str());
-    return written;
+    return error;
   }
   return sync_directory(directory_of(path), code);
 }
@@ -123,9 +147,9 @@ Result<void> make_directory(const std::filesystem::path& path, mode_t mode, Erro
     if (auto above = make_directory(path.parent_path(), mode, code); !above) return above;
   }
   // Another process may have made it meanwhile; anything else that is in the way is an error.
-  if (::mkdir(path.c_str(), mode) != 0 && !(errno == EEXIST && std::filesystem::is_directory(path, ignored)))
-    return fail(code, with_errno(path.string()));
-  return {};
+  if (::mkdir(path.c_str(), mode) == 0) return sync_directory(directory_of(path), code);
+  if (errno == EEXIST && std::filesystem::is_directory(path, ignored)) return {};
+  return fail(code, with_errno(path.string()));
 }
 
 }  // namespace fob

@@ -167,7 +167,7 @@ TEST_P(StoreConformance, VersionsGrowAndAreNeverUsedAgain) {
   EXPECT_EQ(store().stage("prod", credential("id", "c"), {}).value(), 3U);
   ASSERT_TRUE(store().commit("prod", 3));
   EXPECT_EQ(version_in("prod", Slot::current), 3U);
-  ASSERT_TRUE(store().remove("prod"));
+  ASSERT_TRUE(store().remove("prod", Unread::keep));
   EXPECT_EQ(store().stage("prod", credential("id", "d"), {}).value(), 4U);
   EXPECT_EQ(store().stage("other", credential("id", "e"), {}).value(), 1U);
 }
@@ -176,10 +176,10 @@ TEST_P(StoreConformance, RemoveForgetsEverySlotOnce) {
   enrol("prod", "id", "first");
   enrol("prod", "id", "second");
   enrol("other", "id", "kept");
-  ASSERT_TRUE(store().remove("prod"));
+  ASSERT_TRUE(store().remove("prod", Unread::keep));
   for (const Slot slot : {Slot::current, Slot::next, Slot::previous})
     EXPECT_EQ(store().load("prod", slot).error().code, ErrorCode::no_credential);
-  EXPECT_EQ(store().remove("prod").error().code, ErrorCode::no_credential);
+  EXPECT_EQ(store().remove("prod", Unread::keep).error().code, ErrorCode::no_credential);
   EXPECT_EQ(secret_in("other", Slot::current), "kept");
 }
 
@@ -233,7 +233,7 @@ TEST_P(StoreConformance, ANameThatIsNoProfileNameLeadsNowhere) {
   for (const std::string name : {"", "../prod", "a/b", ".hidden", "a b"}) {
     EXPECT_FALSE(store().stage(name, credential("id", "secret"), {})) << name;
     EXPECT_FALSE(store().load(name, Slot::current)) << name;
-    EXPECT_FALSE(store().remove(name)) << name;
+    EXPECT_FALSE(store().remove(name, Unread::keep)) << name;
   }
   EXPECT_FALSE(fs::exists(directory_.path() / "prod.vault"));
 }
@@ -252,7 +252,7 @@ TEST_P(StoreConformance, TakesAProfileFromAnotherStoreAndGivesItBack) {
   EXPECT_FALSE(fs::exists(state_ / "vault/prod.vault"));
   EXPECT_EQ(secret_in("prod", Slot::current), "secret");
   EXPECT_EQ(store().list()->slots.at(0).store, GetParam());
-  EXPECT_EQ(store().bundle_serial("prod").value(), 7U);
+  EXPECT_EQ(store().bundle_standing("prod", 7)->highest, 7U);
   ASSERT_EQ(store().migrate("prod", StoreKind::file).value(), Move::moved);
   EXPECT_TRUE(open(GetParam())->profiles()->empty());
   EXPECT_EQ(store_at(files).load("prod", Slot::current)->credential.secret, SecretBytes::copy_of("secret"));

@@ -220,7 +220,7 @@ TEST_F(SystemdCreds, AFileMovedToAnotherProfileIsRefused) {
   ASSERT_TRUE(records().replace("prod", record_with(k_secret)));
   fs::rename(file("prod"), file("staging"));
   expect_failure(
-      records().read("staging"), ErrorCode::store_locked,
+      records().read("staging"), ErrorCode::store_damaged,
       {file("staging").string() + " cannot be decrypted on this device: it was written for another profile",
        "fob credential remove staging && fob credential add staging"});
 }
@@ -237,11 +237,11 @@ TEST_F(SystemdCreds, AnAlteredFileIsRefused) {
                                             whole + whole};
   for (const auto& content : altered) {
     write(file("prod"), content);
-    expect_failure(records().read("prod"), ErrorCode::store_locked,
+    expect_failure(records().read("prod"), ErrorCode::store_damaged,
                    {file("prod").string(), "fob credential remove prod && fob credential add prod"});
   }
   write(file("prod"), std::string(1'000'000, 'A'));
-  expect_failure(records().read("prod"), ErrorCode::store_locked, {file("prod").string(), "larger than"});
+  expect_failure(records().read("prod"), ErrorCode::store_damaged, {file("prod").string(), "larger than"});
 }
 
 TEST_F(SystemdCreds, ABlobOfSomethingElseIsRefused) {
@@ -253,7 +253,7 @@ TEST_F(SystemdCreds, ABlobOfSomethingElseIsRefused) {
     write(file("prod"), run.output.reveal());
   };
   seal("not a record");
-  expect_failure(records().read("prod"), ErrorCode::store_locked,
+  expect_failure(records().read("prod"), ErrorCode::store_damaged,
                  {file("prod").string() + " cannot be used: it is not whole", "enrol again"});
   seal(std::string(k_max_record_text + 1, 'x'));
   expect_failure(records().read("prod"), ErrorCode::store_locked, {file("prod").string(), "bytes allowed"});
@@ -264,10 +264,10 @@ TEST_F(SystemdCreds, AFileOfAnotherDeviceIsRefusedWithTheMend) {
   fs::remove(host_key_);
   expect_failure(records().read("prod"), ErrorCode::store_locked,
                  {file("prod").string() + " cannot be decrypted on this device: the host key is gone",
-                  "if the host key or the TPM was changed, enrol again: fob credential remove prod && fob "
-                  "credential add prod"});
+                  "if it is gone for good, enrol again: fob credential remove prod --force && fob credential "
+                  "add prod"});
   ASSERT_TRUE(records().replace("other", record_with(k_secret))) << "which makes a key";
-  expect_failure(records().read("prod"), ErrorCode::store_locked,
+  expect_failure(records().read("prod"), ErrorCode::store_damaged,
                  {"another host key encrypted it", "fob credential remove prod && fob credential add prod"});
 }
 
@@ -402,7 +402,7 @@ TEST_F(SystemdCreds, AProgramThatHangsIsKilledInTime) {
 TEST_F(SystemdCreds, AProgramThatFloodsIsKilled) {
   ASSERT_TRUE(records().replace("prod", record_with(k_secret)));
   auto flooding = records_by("while :; do echo flood; done");
-  expect_failure(flooding.read("prod"), ErrorCode::store_locked, {"wrote more than the 65536 bytes allowed"});
+  expect_failure(flooding.read("prod"), ErrorCode::store_locked, {"wrote more than the 73728 bytes allowed"});
   expect_failure(flooding.replace("prod", record_with("new")), ErrorCode::store, {"wrote more than"});
   EXPECT_EQ(secret_in(records(), "prod"), k_secret);
 }
@@ -648,7 +648,7 @@ TEST_F(SystemdCredsTpm, ThatIsGoneIsSaidToBe) {
   tpm_->stop();
   expect_failure(with(*tpm_).read("prod"), ErrorCode::store_locked,
                  {"cannot be decrypted on this device: the TPM does not answer (",
-                  "if the host key or the TPM was changed, enrol again: fob credential remove prod"});
+                  "if it is gone for good, enrol again: fob credential remove prod --force"});
   expect_failure(with(*tpm_).replace("prod", record_with("new")), ErrorCode::store,
                  {"the TPM does not answer", "nothing was changed"});
   tpm_->start();
@@ -658,7 +658,7 @@ TEST_F(SystemdCredsTpm, ThatIsGoneIsSaidToBe) {
 TEST_F(SystemdCredsTpm, ThatIsAnotherOneIsSaidToBe) {
   ASSERT_TRUE(with(*tpm_).replace("prod", record_with(k_secret)));
   const Tpm other(directory_.path() / "other");
-  expect_failure(with(other).read("prod"), ErrorCode::store_locked,
+  expect_failure(with(other).read("prod"), ErrorCode::store_damaged,
                  {"cannot be decrypted on this device: another TPM sealed it (",
                   "if the host key or the TPM was changed, enrol again: fob credential remove prod"});
 }
@@ -683,7 +683,7 @@ TEST_F(SystemdCredsTpm, DoesNotOpenWithoutTheHostKeyThatWasUsedWithIt) {
   tpm_->restart();
   ASSERT_TRUE(with(*tpm_).replace("other", record_with(k_secret)));
   tpm_->restart();
-  expect_failure(with(*tpm_).read("prod"), ErrorCode::store_locked, {"another host key encrypted it"});
+  expect_failure(with(*tpm_).read("prod"), ErrorCode::store_damaged, {"another host key encrypted it"});
 }
 
 }  // namespace

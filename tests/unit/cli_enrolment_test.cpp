@@ -50,13 +50,15 @@ class NotedStore final : public store::CredentialStore {
     return true;
   }
   Result<void> roll_back(const std::string&) override { return {}; }
-  Result<void> remove(const std::string&) override { return {}; }
+  Result<void> remove(const std::string&, store::Unread) override { return {}; }
   Result<store::Listing> list() override { return fail(ErrorCode::store_locked, "another is damaged"); }
   Result<store::StagedCredential> staged(const std::string&) override {
     if (!slots.contains(Slot::next)) return fail(ErrorCode::no_credential, "nothing is staged");
     return store::StagedCredential{slots.at(Slot::next), staged_origin};
   }
-  Result<std::uint64_t> bundle_serial(const std::string&) override { return 0; }
+  Result<store::BundleStanding> bundle_standing(const std::string&, std::uint64_t) override {
+    return store::BundleStanding{};
+  }
   Result<store::Move> migrate(const std::string&, config::StoreKind) override {
     return fail(ErrorCode::internal, "");
   }
@@ -97,7 +99,8 @@ class CredentialEnrolment : public ::testing::Test {
                            when_told_();
                            return told_;
                          },
-                         [this](const std::string& message) { said_.push_back(message); }},
+                         [this](const std::string& message) { said_.push_back(message); },
+                         [this](const std::string&) { return staged_is_refused_; }},
                         "prod");
     if (auto begun = enrolment.begin(purpose); !begun) return begun.error();
     return enrolment.enrol({"id", SecretBytes::copy_of("secret")}, {trial, 0});
@@ -114,6 +117,7 @@ class CredentialEnrolment : public ::testing::Test {
 
   std::optional<wire::ExchangeAnswer> trial_;  ///< nothing: what is staged is accepted
   std::function<void()> during_trial_ = [] {};
+  bool staged_is_refused_ = false;
   std::function<void()> when_told_ = [] {};  ///< what fobd does
   Result<void> told_;
   std::vector<std::string> said_;
@@ -164,10 +168,19 @@ TEST_F(CredentialEnrolment, AnUntriedRotationWaitsStagedWhileNobodyCanTryIt) {
 
 TEST_F(CredentialEnrolment, AnUntriedRotationThatIsRefusedSaysSoAndLeavesTheOldOneInForce) {
   store_.put_current();
+  staged_is_refused_ = true;
   const auto enrolled = enrol(Purpose::rotate, Trial::none);  // fobd has a token, but nothing was promoted
   ASSERT_FALSE(enrolled);
   EXPECT_EQ(enrolled.error().code, ErrorCode::rejected);
   EXPECT_THAT(enrolled.error().detail, HasSubstr("version 1 stays in force"));
+}
+
+TEST_F(CredentialEnrolment, AnUntriedRotationThatWorksButCouldNotBePromotedIsNotCalledRefused) {
+  store_.put_current();
+  const auto enrolled = enrol(Purpose::rotate, Trial::none);
+  ASSERT_FALSE(enrolled);
+  EXPECT_EQ(enrolled.error().code, ErrorCode::store);
+  EXPECT_THAT(enrolled.error().detail, HasSubstr("fob credential promote prod"));
 }
 
 TEST_F(CredentialEnrolment, WhereATrialIsNotPossibleTheFirstExchangeMayBeIt) {
@@ -200,7 +213,8 @@ TEST_F(CredentialEnrolment, AnOperatorPromotesWhatIsStagedHoweverItGotThere) {
   const EnrolmentWorld world{store_,
                              {},
                              [this](const std::string&) { return told_; },
-                             [this](const std::string& message) { said_.push_back(message); }};
+                             [this](const std::string& message) { said_.push_back(message); },
+                             {}};
   EXPECT_EQ(promote(world, "prod").error().code, ErrorCode::no_credential);
   ASSERT_TRUE(store_.stage("prod", {}, {false, 0}));
   ASSERT_TRUE(promote(world, "prod"));
@@ -296,9 +310,11 @@ TEST_F(CredentialEnrolment, AddsAFirstCredentialWhateverFobdMakesOfIt) {
     ASSERT_TRUE(enrol(Purpose::add));
     EXPECT_EQ(said_.back(), message);
   }
-  store_ = {};
-  told_ = fail(ErrorCode::not_granted, "no");
-  EXPECT_FALSE(enrol(Purpose::add));
+  for (const ErrorCode code : {ErrorCode::not_granted, ErrorCode::rejected}) {
+    store_ = {};
+    told_ = fail(code, "no");
+    EXPECT_EQ(enrol(Purpose::add).error().code, code);
+  }
 }
 
 TEST_F(CredentialEnrolment, SaysThatAnAddReplacesWhatIsThere) {
@@ -367,7 +383,8 @@ TEST_F(CredentialEnrolment, ARemovalNeedsNoTokenAfterwards) {
   const EnrolmentWorld world{store_,
                              {},
                              [this](const std::string&) { return told_; },
-                             [this](const std::string& message) { said_.push_back(message); }};
+                             [this](const std::string& message) { said_.push_back(message); },
+                             {}};
   for (const ErrorCode code :
        {ErrorCode::no_credential, ErrorCode::unknown_profile, ErrorCode::daemon_not_running}) {
     told_ = fail(code, "no");

@@ -151,7 +151,7 @@ TEST_F(DeviceStoreTest, AnOldCopyThatCannotBeDeletedIsNamedAndGoesWithTheNextSte
   keyring_.before_write = [this] { file_.away = true; };  // from then on
   file_.before_write = [] {};
   // The file store fails while its copy is to be deleted: it was still readable before.
-  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved);
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved_copy_stays);
   EXPECT_EQ(current(), "old");
   EXPECT_EQ(file_.texts.size(), 1U);
   const auto listing = store().list().value();
@@ -164,6 +164,46 @@ TEST_F(DeviceStoreTest, AnOldCopyThatCannotBeDeletedIsNamedAndGoesWithTheNextSte
   EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::was_there);
   EXPECT_TRUE(file_.texts.empty());
   EXPECT_TRUE(store().list()->unreadable.empty());
+}
+
+TEST_F(DeviceStoreTest, ACopyThatCouldNotBeMadeLeavesNothingToTell) {
+  enrol("prod", "old");
+  keyring_.away = true;
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().detail, "it is locked");
+  EXPECT_TRUE(store().list()->unreadable.empty());
+}
+
+TEST_F(DeviceStoreTest, AProfileWhoseKeyringIsGoneForGoodCanBeForgottenAndEnrolledAnew) {
+  enrol("prod", "old", k_chosen_keyring);
+  keyring_.away = true;
+  constexpr Home k_files{StoreKind::file, true};
+  EXPECT_EQ(store(k_files).remove("prod", Unread::keep).error().code, ErrorCode::store_locked);
+  ASSERT_TRUE(store(k_files).remove("prod", Unread::forget));
+  enrol("prod", "new", k_files);
+  EXPECT_EQ(current(k_files), "new");
+  EXPECT_EQ(store(k_files).load("prod", Slot::current)->version, 2U);
+  EXPECT_FALSE(store(k_files).list()->unreadable.empty()) << "a copy may still be there";
+  keyring_.away = false;
+  enrol("prod", "newer", k_files);
+  EXPECT_TRUE(keyring_.texts.empty());
+}
+
+TEST_F(DeviceStoreTest, WhatWasLostBeginsNeitherVersionsNorSerialsAnew) {
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {true, 7}));
+  file_.texts["prod"] = "garbage";
+  ASSERT_TRUE(store().remove("prod", Unread::keep)) << "it is damaged";
+  EXPECT_EQ(store().bundle_standing("prod", 7)->highest, 7U);
+  EXPECT_FALSE(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {false, 7}));
+  EXPECT_EQ(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {}).value(), 2U);
+}
+
+TEST_F(DeviceStoreTest, AProfileWithoutAPlaceIsFoundInTheFiles) {
+  enrol("prod", "old");
+  std::filesystem::remove(vault() / "placement.json");
+  EXPECT_EQ(current(k_chosen_keyring), "old");
+  enrol("prod", "new", k_chosen_keyring);
+  EXPECT_TRUE(keyring_.texts.empty());
+  EXPECT_EQ(store().load("prod", Slot::current)->version, 2U);
 }
 
 struct Crash {};
@@ -220,11 +260,11 @@ TEST_F(DeviceStoreTest, TheDevicesOwnKeysAreNoCredentialToShow) {
 
 TEST_F(DeviceStoreTest, TellsWhatIsStagedAndWhichBundleWasTaken) {
   EXPECT_EQ(store().staged("prod").error().code, ErrorCode::no_credential);
-  EXPECT_EQ(store().bundle_serial("prod").value(), 0U);
+  EXPECT_EQ(store().bundle_standing("prod", 7)->highest, 0U);
   ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {true, 7}));
   EXPECT_EQ(store().staged("prod")->version, 1U);
   EXPECT_TRUE(store().staged("prod")->origin.untested);
-  EXPECT_EQ(store().bundle_serial("prod").value(), 7U);
+  EXPECT_EQ(store().bundle_standing("prod", 7)->highest, 7U);
 }
 
 TEST_F(DeviceStoreTest, APlacementThatIsNotOneSaysWhatToDo) {

@@ -76,7 +76,7 @@ class FileRecordsTest : public testing::Test {
 TEST_F(FileRecordsTest, ReadingMakesNoDirectories) {
   EXPECT_FALSE(vault().load("prod", Slot::current));
   EXPECT_FALSE(vault().commit("prod", 1));
-  EXPECT_FALSE(vault().remove("prod"));
+  EXPECT_FALSE(vault().remove("prod", Unread::keep));
   EXPECT_TRUE(vault().list().value().slots.empty());
   EXPECT_FALSE(fs::exists(state_));
 }
@@ -112,7 +112,7 @@ TEST_F(FileRecordsTest, NoFileHoldsTheCredentialInClear) {
 TEST_F(FileRecordsTest, TheSameCredentialNeverLooksTheSameTwice) {
   enrol("prod", "id", "secret");
   const auto before = read(file("prod"));
-  ASSERT_TRUE(vault().remove("prod"));
+  ASSERT_TRUE(vault().remove("prod", Unread::keep));
   enrol("prod", "id", "secret");
   EXPECT_NE(read(file("prod")), before);
 }
@@ -222,8 +222,8 @@ TEST_F(FileRecordsTest, SwappedFilesOfTwoProfilesAreRefused) {
   enrol("prod", "id", "secret");
   enrol("staging", "id", "other");
   fs::copy_file(file("staging"), file("prod"), fs::copy_options::overwrite_existing);
-  expect_refusal("prod", ErrorCode::store_locked, "it was written for profile \"staging\"");
-  expect_refusal("prod", ErrorCode::store_locked, "fob credential add prod");
+  expect_refusal("prod", ErrorCode::store_damaged, "it was written for profile \"staging\"");
+  expect_refusal("prod", ErrorCode::store_damaged, "fob credential add prod");
 }
 
 TEST_F(FileRecordsTest, AFileFromAnotherDeviceIsRefused) {
@@ -232,7 +232,7 @@ TEST_F(FileRecordsTest, AFileFromAnotherDeviceIsRefused) {
   fs::remove_all(state_);
   enrol("prod", "id", "ours");
   write(file("prod"), foreign);
-  expect_refusal("prod", ErrorCode::store_locked, "sealed with another key");
+  expect_refusal("prod", ErrorCode::store_damaged, "sealed with another key");
 }
 
 TEST_F(FileRecordsTest, DamageAnywhereInTheFileIsNoticed) {
@@ -246,16 +246,16 @@ TEST_F(FileRecordsTest, DamageAnywhereInTheFileIsNoticed) {
   }
   for (const auto& content : {std::string(), whole.substr(0, whole.size() / 2), std::string(70000, '{')}) {
     write(file("prod"), content);
-    expect_refusal("prod", ErrorCode::store_locked, file("prod").string());
+    expect_refusal("prod", ErrorCode::store_damaged, file("prod").string());
   }
 }
 
 TEST_F(FileRecordsTest, ADamagedFileIsNotOverwrittenButCanBeRemoved) {
   enrol("prod", "id", "secret");
   write(file("prod"), "{}");
-  EXPECT_EQ(vault().stage("prod", credential("id", "new"), {}).error().code, ErrorCode::store_locked);
+  EXPECT_EQ(vault().stage("prod", credential("id", "new"), {}).error().code, ErrorCode::store_damaged);
   EXPECT_EQ(read(file("prod")), "{}");
-  ASSERT_TRUE(vault().remove("prod"));
+  ASSERT_TRUE(vault().remove("prod", Unread::keep));
   enrol("prod", "id", "new");
   EXPECT_EQ(secret_in("prod", Slot::current), "new");
 }
@@ -269,7 +269,7 @@ TEST_F(FileRecordsTest, ADamagedFileHidesNoOtherProfile) {
   EXPECT_EQ(listing->slots[0].profile, "a");
   EXPECT_EQ(listing->slots[1].profile, "c");
   ASSERT_EQ(listing->unreadable.size(), 1U);
-  EXPECT_EQ(listing->unreadable[0].code, ErrorCode::store_locked);
+  EXPECT_EQ(listing->unreadable[0].code, ErrorCode::store_damaged);
   EXPECT_NE(listing->unreadable[0].detail.find(file("b").string()), std::string::npos);
 
   fs::remove(key_file());
@@ -288,6 +288,19 @@ TEST_F(FileRecordsTest, AVaultWhoseKeyIsGoneGetsNoNewKey) {
   EXPECT_FALSE(fs::exists(key_file()));
   write(key_file(), key);
   EXPECT_EQ(secret_in("prod", Slot::current), "secret");
+}
+
+TEST_F(FileRecordsTest, WhatOnlyCannotBeReadNowIsNotRemovedUnlessForced) {
+  enrol("prod", "id", "secret");
+  ::chmod(key_file().c_str(), 0644);
+  const auto refused = vault().remove("prod", Unread::keep);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::store_locked);
+  EXPECT_NE(refused.error().detail.find("fob credential remove prod --force"), std::string::npos);
+  ASSERT_TRUE(vault().remove("prod", Unread::forget));
+  ::chmod(key_file().c_str(), 0600);
+  EXPECT_EQ(vault().stage("prod", credential("id", "new"), {}).value(), 2U)
+      << "versions are never used again";
 }
 
 TEST_F(FileRecordsTest, AFailedWriteChangesNothing) {

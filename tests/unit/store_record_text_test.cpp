@@ -49,6 +49,15 @@ TEST(RecordText, RoundTrip) {
   EXPECT_EQ(current.origin.bundle_serial, 7U);
 }
 
+TEST(RecordText, KeepsWhatWasSetAside) {
+  Record record = whole();
+  record.set_aside = kept("aside", "s", 1);
+  const auto again = decode_record(text_of(record), "prod");
+  ASSERT_TRUE(again) << again.error().detail;
+  ASSERT_TRUE(again->set_aside);
+  EXPECT_EQ(again->set_aside->credential.client_id, "aside");
+}
+
 TEST(RecordText, ARecordWithoutSlotsKeepsItsCounters) {
   const auto record = decode_record(text_of({9, 4, {}}), "prod");
   ASSERT_TRUE(record);
@@ -82,7 +91,7 @@ TEST(RecordText, RefusesWhatIsNotExactlyARecord) {
   EXPECT_EQ(decode_record(text, "staging").error().detail, "it was written for another profile");
   EXPECT_EQ(reason(text.substr(0, text.size() - 1)), "it is not whole");
   EXPECT_EQ(reason(replaced(text, R"("counter":3)", R"("counter":3,"counter":3)")), "it is not whole");
-  EXPECT_EQ(reason(std::string(k_max_record_text + 1, ' ')), "it is larger than the 65536 bytes allowed");
+  EXPECT_EQ(reason(std::string(k_max_record_text + 1, ' ')), "it is larger than the 73728 bytes allowed");
   EXPECT_EQ(reason(std::string(4000, '[')), "it is not whole");
   for (const auto& [old, with] : {std::pair{R"("fob_record":1)", R"("fob_record":2)"},
                                   {R"("counter":3)", R"("counter":-3)"},

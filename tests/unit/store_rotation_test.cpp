@@ -70,5 +70,18 @@ TEST(Rotation, RollBackTurnsBackNeitherCounterNorSerial) {
   EXPECT_EQ(record.counter, 2U);
 }
 
+TEST(Rotation, ATrialThatFailsGivesBackWhatWaitedForItsFirstSuccess) {
+  Record record;
+  const auto waiting = stage(record, "waits", {true, 8}).value();
+  const auto tried = stage(record, "tried", {false, 9}).value();
+  ASSERT_TRUE(rotation::discard_staged(record, tried));
+  ASSERT_TRUE(record.slots.contains(Slot::next));
+  EXPECT_EQ(record.slots.at(Slot::next).version, waiting);
+  EXPECT_TRUE(record.slots.at(Slot::next).origin.untested);
+  ASSERT_TRUE(rotation::commit(record, "prod", stage(record, "better", {}).value()));
+  EXPECT_FALSE(record.slots.contains(Slot::next));
+  EXPECT_FALSE(record.set_aside);
+}
+
 }  // namespace
 }  // namespace fob::store
