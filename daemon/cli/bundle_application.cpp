@@ -41,7 +41,7 @@ void fail_with(Receipt& receipt, const Error& error) {
 // Says of a bundle that was taken where its credential is. False: it was not taken.
 bool tell_of_taken(Receipt& receipt, store::CredentialStore& store) {
   const auto standing = store.bundle_standing(receipt.profile, receipt.serial);
-  if (!standing || !standing->slot) return false;
+  if (!standing || !standing->slot || standing->on_trial) return false;
   receipt.version = standing->version;
   receipt.outcome = *standing->slot == wire::Slot::next ? Outcome::staged : Outcome::applied;
   receipt.reason = "";

@@ -125,7 +125,7 @@ Result<int> list_credentials(bool json, const Context& context) {
   if (!opened) return opened.error();
   const auto listing = opened->store->list();
   if (!listing) return listing.error();
-  const auto& [slots, unreadable] = *listing;
+  const auto& [slots, unreadable, notes] = *listing;
   const WallTime now = context.clock.wall_now();
   if (json || !slots.empty()) {
     if (auto printed = print(json ? as_json(slots, now) : as_table(slots, now)); !printed)
@@ -134,6 +134,7 @@ Result<int> list_credentials(bool json, const Context& context) {
     say("no credential is stored yet; enrol one: fob credential add PROFILE");
   }
   for (const auto& error : unreadable) say(error.detail);
+  for (const auto& note : notes) say(note);
   return unreadable.empty() ? 0 : traits(ErrorCode::store).exit_status;
 }
 

@@ -51,6 +51,7 @@ struct FileMark {
   ino_t inode{};
   off_t size{};
   std::int64_t seconds{}, nanoseconds{};
+  bool regular{};
 
   bool operator==(const FileMark&) const = default;
 };
@@ -58,7 +59,8 @@ struct FileMark {
 std::optional<FileMark> mark_of(const fs::path& file) {
   struct stat facts {};
   if (::lstat(file.c_str(), &facts) != 0) return std::nullopt;
-  return FileMark{facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+  return FileMark{facts.st_dev,         facts.st_ino,          facts.st_size,
+                  facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec, S_ISREG(facts.st_mode)};
 }
 
 enum class Writing : std::uint8_t { no, yes, unknown };
@@ -162,11 +164,13 @@ Result<std::optional<Receipt>> Inbox::take_dropped(const fs::path& bundle) {
   if (!turn) return turn.error();
   const auto before = mark_of(bundle);
   if (!before) return std::optional<Receipt>();  // another process took it
-  const Writing writing = is_being_written(bundle);
+  const Writing writing = before->regular ? is_being_written(bundle) : Writing::no;
   const auto age = now() - fleet::Time(seconds(before->seconds));
   const bool settled = age < seconds(0) || age >= k_settled;
   if (writing == Writing::yes || (writing == Writing::unknown && !settled)) {
-    say_(bundle.filename().string() + " may still be being written, and is left for later");
+    say_(bundle.filename().string() +
+         (writing == Writing::yes ? " is still being written" : " may still be being written") +
+         ", and left for later");
     look_again_by(now() + k_settled);
     return std::optional<Receipt>();
   }
@@ -176,6 +180,8 @@ Result<std::optional<Receipt>> Inbox::take_dropped(const fs::path& bundle) {
   if (auto left = outbox_.leave(application.receipt); !left) return left.error();
   if (mark_of(bundle) != before) {
     look_again_by(now());
+  } else if (!before->regular) {
+    if (auto gone = remove_file(bundle, ErrorCode::store); !gone) return gone.error();
   } else if (auto disposed = dispose(bundle, application); !disposed) {
     return disposed.error();
   }

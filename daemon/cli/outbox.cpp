@@ -1,6 +1,7 @@
 #include "daemon/cli/outbox.hpp"
 
 #include "daemon/fleet/limits.hpp"
+#include "daemon/store/private_file.hpp"
 #include "ipc/base/file.hpp"
 
 #include <algorithm>
@@ -55,6 +56,8 @@ Result<UniqueFd> Outbox::take_turn() const {
 
 Result<void> Outbox::leave(const Receipt& receipt) const {
   tidy(receipt.device);
+  // What a crash left: whoever wrote it is gone, since it is our turn.
+  store::remove_leftovers(directory_, ".json");
   return replace_file(directory_ / file_name(receipt), encode_receipt(receipt), 0644, ErrorCode::store);
 }
 

@@ -55,6 +55,7 @@ struct SlotSummary {
 struct Listing {
   std::vector<SlotSummary> slots;  ///< by profile and slot
   std::vector<Error> unreadable;   ///< what could not be read; each detail names the file and the mend
+  std::vector<std::string> notes;  ///< what else a person should know
 };
 
 /// The record of the device's own keys for fleet bundles, which is kept like a profile's. No profile may have
@@ -78,6 +79,7 @@ struct BundleStanding {
   std::uint64_t highest = 0;       ///< the highest serial it has taken; 0: none
   std::optional<wire::Slot> slot;  ///< where the credential of the bundle in question is now
   std::uint64_t version = 0;       ///< that credential's
+  bool on_trial = false;  ///< it is in `next`, and nothing puts it in force but a trial that was cut off
 };
 
 /// What to do with a record that is there but cannot be read now.

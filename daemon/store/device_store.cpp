@@ -134,6 +134,7 @@ Result<BundleStanding> DeviceStore::bundle_standing(const std::string& profile, 
     if (serial == 0 || kept.origin.bundle_serial != serial) continue;
     standing.slot = slot;
     standing.version = kept.version;
+    standing.on_trial = slot == Slot::next && !kept.origin.untested;
     break;
   }
   return standing;
@@ -145,12 +146,16 @@ Result<void> DeviceStore::write(RecordStore& store, Placement& placement, const 
   Place& place = placement[profile];
   place.store = store.kind();
   place.version = std::max(place.version, record.counter);
-  place.bundle_serial = std::max(place.bundle_serial, record.bundle_serial);
-  // Before the record: a place without a record is an empty one, a record without a place might be lost.
+  // Before the record: a place without a record is an empty one, a record without a place might be lost, and
+  // a version that was given out and lost does no harm.
   if (place != before) {
     if (auto noted = write_placement(vault_, placement); !noted) return noted;
   }
-  return store.replace(profile, record);
+  if (auto replaced = store.replace(profile, record); !replaced) return replaced;
+  // After it: a bundle counts as taken only once it was.
+  if (place.bundle_serial >= record.bundle_serial) return {};
+  place.bundle_serial = record.bundle_serial;
+  return write_placement(vault_, placement);
 }
 
 Result<std::uint64_t> DeviceStore::stage(const std::string& profile, const Credential& credential,
@@ -257,10 +262,8 @@ Result<Listing> DeviceStore::list() {
   }
   for (const auto& [profile, place] : *placement)
     if (place.leftover)
-      note(listing, fail(ErrorCode::store_locked,
-                         profile + ": an old copy may still be in " + named(*place.leftover) +
-                             ", which could not be reached; once it can, run: fob credential migrate " +
-                             profile + " --to " + std::string(to_string(place.store))));
+      listing.notes.push_back(profile + ": an old copy may still be in " + named(*place.leftover) +
+                              ", which could not be reached; the next rotation deletes it if it can");
   std::sort(listing.slots.begin(), listing.slots.end(), [](const SlotSummary& a, const SlotSummary& b) {
     return std::tie(a.profile, a.slot) < std::tie(b.profile, b.slot);
   });

@@ -21,7 +21,9 @@ namespace {
 constexpr const char* k_name = "org.freedesktop.secrets";
 // A foreign message in one of ours: a line of a terminal, not a page.
 constexpr std::size_t k_max_foreign = 200;
-const std::string k_or_file = ", or set store = \"file\" in [daemon]";
+const std::string k_or_file =
+    ", or do without it: set store = \"file\" in [daemon], then fob credential remove PROFILE and add it "
+    "again";
 
 std::string in_brackets(const GError& error) {
   return " (" + wire::printable(error.message, k_max_foreign) + ")";
@@ -135,13 +137,22 @@ GType service_on_own_bus() {
 Error keyring_unusable(const std::string& detail) {
   return fail(ErrorCode::store_locked, detail + k_or_file);
 }
-Error keyring_locked() {
+Error keyring_locked(const std::string& collection) {
+  const auto name = wire::printable(collection.substr(collection.rfind('/') + 1), k_max_foreign);
+  return keyring_unusable("the keyring (secret service) is locked" +
+                          (name.empty() ? std::string() : " (its collection " + name + ")") +
+                          "; unlock it, for example by logging in to the desktop, and try again");
+}
+Error keyring_asks() {
   return keyring_unusable(
-      "the keyring (secret service) is locked; unlock it, for example by logging in to the desktop, and try "
-      "again");
+      "the keyring (secret service) wants to ask the user first, which fob never lets it do; allow it in the "
+      "keyring's own program");
 }
 Error keyring_answers_oddly() {
   return keyring_unusable("the keyring (secret service) gave an answer that makes no sense; restart it");
+}
+Error keyring_lost(const std::string& what) {
+  return fail(ErrorCode::store_locked, what + " vanished while it was read; try again");
 }
 
 struct Keyring::Connection {
@@ -202,6 +213,13 @@ Error Keyring::explain(const GError& error, Doing doing) const {
                           unknown + "; restart it" + k_or_file);
   if (name == "org.freedesktop.DBus.Error.NoReply" || g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_CLOSED))
     return fail(code, "the keyring (secret service) or its bus ended while it was asked" + unknown +
+                          "; try again" + k_or_file);
+  // GLib's word for a reply of another type than the one asked for.
+  if (g_error_matches(&error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    return fail(code, "the keyring (secret service) gave an answer that makes no sense" + unknown +
+                          "; restart it" + k_or_file);
+  if (!remote)
+    return fail(code, "the keyring (secret service) could not be asked" + in_brackets(error) + unknown +
                           "; try again" + k_or_file);
   const Owned<GError> plain(g_error_copy(&error));
   g_dbus_error_strip_remote_error(plain.get());

@@ -21,8 +21,12 @@ namespace fob::store {
 
 /// store_locked; `detail` says what is wrong and what to do about it, and gets the way out without a keyring.
 Error keyring_unusable(const std::string& detail);
-Error keyring_locked();
+/// `collection`: the path of the one that is, where it matters which.
+Error keyring_locked(const std::string& collection = {});
+Error keyring_asks();
 Error keyring_answers_oddly();
+/// `what` was there, and is no more: not the same as never having been.
+Error keyring_lost(const std::string& what);
 
 /// One thread makes, uses and destroys it.
 class Keyring {

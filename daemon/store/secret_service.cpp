@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <system_error>
 
 namespace fob::store {
 namespace {
@@ -19,11 +20,14 @@ constexpr const char* k_service = "org.freedesktop.Secret.Service";
 constexpr const char* k_collection = "org.freedesktop.Secret.Collection";
 constexpr const char* k_item = "org.freedesktop.Secret.Item";
 constexpr const char* k_schema = "io.fob.Credential";
+// Far more than anybody has; each costs a call to ask whether it is locked.
+constexpr std::size_t k_max_collections = 64;
 
 // This installation's items in the keyring, for one call of the store.
 class Items {
  public:
-  Items(Keyring& keyring, const std::string& installation) : keyring_(keyring), installation_(installation) {}
+  Items(Keyring& keyring, std::string installation)
+      : keyring_(keyring), installation_(std::move(installation)) {}
 
   /// The items of `profile`, all of them unlocked.
   Result<std::vector<std::string>> find(const std::string& profile);
@@ -42,14 +46,14 @@ class Items {
   };
 
   GVariant* attributes(const std::string& profile) const;
+  Result<Found> search_once(const std::string& profile);
   Result<Found> search(const std::string& profile);
   // Empty: there is none.
   Result<std::string> default_collection();
-  Result<bool> is_locked(const std::string& collection);
   Result<void> refuse_hidden();
 
   Keyring& keyring_;
-  const std::string& installation_;
+  std::string installation_;
 };
 
 // An empty `profile`: of all profiles.
@@ -62,8 +66,7 @@ GVariant* Items::attributes(const std::string& profile) const {
   return g_variant_builder_end(&builder);
 }
 
-std::vector<std::string> paths_in(GVariant* reply, gsize index) {
-  const Variant list(g_variant_get_child_value(reply, index));
+std::vector<std::string> paths_in(const Variant& list) {
   std::vector<std::string> paths;
   for (gsize i = 0; i < g_variant_n_children(list.get()); ++i)
     paths.emplace_back(
@@ -72,12 +75,13 @@ std::vector<std::string> paths_in(GVariant* reply, gsize index) {
 }
 
 // In every collection: the user may have made another one the default since.
-Result<Items::Found> Items::search(const std::string& profile) {
+Result<Items::Found> Items::search_once(const std::string& profile) {
   const auto reply = keyring_.call(k_path, k_service, "SearchItems",
                                    g_variant_new("(@a{ss})", attributes(profile)), "(aoao)");
   if (!reply) return reply.error();
   if (!*reply) return keyring_answers_oddly();
-  return Found{paths_in(reply->get(), 0), paths_in(reply->get(), 1)};
+  return Found{paths_in(Variant(g_variant_get_child_value(reply->get(), 0))),
+               paths_in(Variant(g_variant_get_child_value(reply->get(), 1)))};
 }
 
 Result<std::string> Items::default_collection() {
@@ -89,22 +93,31 @@ Result<std::string> Items::default_collection() {
   return std::strcmp(path, "/") == 0 ? std::string() : std::string(path);
 }
 
-Result<bool> Items::is_locked(const std::string& collection) {
-  const auto locked = keyring_.property(collection, k_collection, "Locked", "b");
-  if (!locked) return locked.error();
-  return *locked && g_variant_get_boolean(locked->get());
-}
-
-// A search that found nothing proves little while the keyring is locked: before the first unlocking
+// A search that found nothing proves little while any collection is locked: before its first unlocking
 // gnome-keyring knows the attributes by their hashes only, and KeePassXC knows nothing at all.
 Result<void> Items::refuse_hidden() {
-  const auto collection = default_collection();
-  if (!collection) return collection.error();
-  if (collection->empty()) return {};
-  const auto locked = is_locked(*collection);
-  if (!locked) return locked.error();
-  if (*locked) return keyring_locked();
+  const auto collections = keyring_.property(k_path, k_service, "Collections", "ao");
+  if (!collections) return collections.error();
+  if (!*collections) return keyring_answers_oddly();
+  if (g_variant_n_children(collections->get()) > k_max_collections)
+    return keyring_unusable("the keyring (secret service) has more than " +
+                            std::to_string(k_max_collections) +
+                            " collections, too many to see whether one of them is locked; delete some");
+  for (const auto& collection : paths_in(*collections)) {
+    const auto locked = keyring_.property(collection, k_collection, "Locked", "b");
+    if (!locked) return locked.error();
+    if (!*locked) return keyring_lost("a collection of the keyring (secret service)");
+    if (g_variant_get_boolean(locked->get())) return keyring_locked(collection);
+  }
   return {};
+}
+
+// Once more where nothing was found and nothing is hidden: a login may have come in between.
+Result<Items::Found> Items::search(const std::string& profile) {
+  auto items = search_once(profile);
+  if (!items || !items->unlocked.empty() || !items->locked.empty()) return items;
+  if (const auto checked = refuse_hidden(); !checked) return checked.error();
+  return search_once(profile);
 }
 
 // One locked item is enough to refuse: it might be the newest, and locked it does not tell.
@@ -112,13 +125,12 @@ Result<std::vector<std::string>> Items::find(const std::string& profile) {
   auto items = search(profile);
   if (!items) return items.error();
   if (!items->locked.empty()) return keyring_locked();
-  if (items->unlocked.empty())
-    if (const auto checked = refuse_hidden(); !checked) return checked.error();
   return std::move(items->unlocked);
 }
 
 // fob keeps one item a profile. Where an import or a restored backup made more, the last modified is what was
-// written last; of equals, the greatest path. set_secret() on it leaves it the one that counts.
+// written last; of equals, and of those that do not tell, the greatest path: where items were found, never
+// none. set_secret() on it leaves it the one that counts.
 Result<std::string> Items::item_of(const std::string& profile) {
   const auto items = find(profile);
   if (!items) return items.error();
@@ -127,7 +139,7 @@ Result<std::string> Items::item_of(const std::string& profile) {
   for (const auto& item : *items) {
     const auto modified = keyring_.property(item, k_item, "Modified", "t");
     if (!modified) return modified.error();
-    if (*modified) best = std::max(best, std::pair(g_variant_get_uint64(modified->get()), item));
+    best = std::max(best, std::pair(*modified ? g_variant_get_uint64(modified->get()) : 0, item));
   }
   return best.second;
 }
@@ -148,12 +160,6 @@ Result<void> Items::set_secret(const std::string& item, SecretValue* secret) {
   if (!reply) return reply.error();
   if (!*reply) return fail(ErrorCode::store, "the keyring's item was deleted meanwhile; try again");
   return {};
-}
-
-Error keyring_asks() {
-  return keyring_unusable(
-      "the keyring (secret service) wants to ask the user first, which fob never lets it do; allow it in the "
-      "keyring's own program");
 }
 
 // No reply to a write has a prompt in it other than "/", unless the keyring wants to ask first.
@@ -193,8 +199,6 @@ Result<void> Items::remove(const std::string& item) {
 Result<std::set<std::string>> Items::profiles() {
   const auto items = search("");
   if (!items) return items.error();
-  if (items->unlocked.empty() && items->locked.empty())
-    if (const auto checked = refuse_hidden(); !checked) return checked.error();
   std::set<std::string> names;
   for (const auto* paths : {&items->unlocked, &items->locked})
     for (const auto& path : *paths) {
@@ -208,9 +212,12 @@ Result<std::set<std::string>> Items::profiles() {
   return names;
 }
 
-// A path as text that the bus takes: UTF-8. Ordinary paths stay as they are.
+// A path as text that the bus takes: UTF-8. Ordinary paths stay as they are. Through whatever symlinks it is
+// reached, a directory has one name: under a second one fob would find no record, and make another.
 std::string as_attribute(const std::filesystem::path& directory) {
-  auto path = std::filesystem::absolute(directory).lexically_normal().string();
+  std::error_code failed;
+  const auto real = std::filesystem::weakly_canonical(directory, failed);
+  auto path = (failed ? directory.lexically_normal() : real).string();
   if (path.size() > 1 && path.ends_with('/')) path.pop_back();
   return Owned<char>(g_uri_escape_string(path.c_str(), "/ !$&'()*+,;=:@", TRUE)).get();
 }
@@ -231,19 +238,19 @@ Result<Record> decode(SecretValue* secret, const std::string& profile) {
 
 SecretServiceRecords::SecretServiceRecords(const std::filesystem::path& state_dir,
                                            config::Environment environment, std::chrono::milliseconds limit)
-    : installation_(as_attribute(state_dir)), environment_(std::move(environment)), limit_(limit) {}
+    : state_dir_(std::filesystem::absolute(state_dir)), environment_(std::move(environment)), limit_(limit) {}
 
 Result<std::optional<Record>> SecretServiceRecords::read(const std::string& profile) {
   Keyring keyring(limit_);
   if (const auto opened = keyring.open(environment_); !opened) return opened.error();
-  Items items(keyring, installation_);
+  Items items(keyring, as_attribute(state_dir_));
   const auto item = items.item_of(profile);
   if (!item) return item.error();
   if (item->empty()) return std::optional<Record>();
   if (const auto opened = keyring.open_session(); !opened) return opened.error();
   const auto secret = items.secret_of(*item);
   if (!secret) return secret.error();
-  if (!*secret) return std::optional<Record>();
+  if (!*secret) return keyring_lost("the keyring's item \"fob credential of " + profile + "\"");
   auto record = decode(secret->get(), profile);
   if (!record) return record.error();
   return std::optional<Record>(std::move(*record));
@@ -257,7 +264,7 @@ Result<void> SecretServiceRecords::replace(const std::string& profile, const Rec
                                       std::to_string(k_max_record_text) + " bytes allowed");
   Keyring keyring(limit_);
   if (const auto opened = keyring.open(environment_); !opened) return opened.error();
-  Items items(keyring, installation_);
+  Items items(keyring, as_attribute(state_dir_));
   const auto item = items.item_of(profile);
   if (!item) return item.error();
   if (const auto opened = keyring.open_session(); !opened) return opened.error();
@@ -270,18 +277,23 @@ Result<void> SecretServiceRecords::replace(const std::string& profile, const Rec
 Result<void> SecretServiceRecords::erase(const std::string& profile) {
   Keyring keyring(limit_);
   if (const auto opened = keyring.open(environment_); !opened) return opened.error();
-  Items items(keyring, installation_);
+  Items items(keyring, as_attribute(state_dir_));
   const auto found = items.find(profile);
   if (!found) return found.error();
-  for (const auto& item : *found)
-    if (const auto removed = items.remove(item); !removed) return removed.error();
+  for (const auto& item : *found) {
+    const auto removed = items.remove(item);
+    if (removed) continue;
+    if (item == found->front()) return removed.error();
+    return fail(removed.error().code, "of the " + std::to_string(found->size()) + " items of " + profile +
+                                          " some may be gone: " + removed.error().detail);
+  }
   return {};
 }
 
 Result<std::vector<std::string>> SecretServiceRecords::profiles() {
   Keyring keyring(limit_);
   if (const auto opened = keyring.open(environment_); !opened) return opened.error();
-  Items items(keyring, installation_);
+  Items items(keyring, as_attribute(state_dir_));
   const auto names = items.profiles();
   if (!names) return names.error();
   return std::vector<std::string>(names->begin(), names->end());

@@ -9,17 +9,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace fob::store {
@@ -27,10 +27,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+using test::FakeService;
 using test::KeyringSession;
 using wire::Slot;
 
 constexpr const char* k_state = "/nowhere/state of some one";
+constexpr const char* k_or_file =
+    ", or do without it: set store = \"file\" in [daemon], then fob credential remove PROFILE and add it "
+    "again";
 constexpr std::string_view k_secret = "5e884898da28047151d0e56f8dc6292773603d0d";
 
 KeptCredential kept(const std::string& id, std::string_view secret, std::uint64_t version,
@@ -156,6 +160,19 @@ TEST_F(SecretServiceTest, OneDirectoryIsTheSameHoweverItIsWritten) {
   EXPECT_EQ(secret_in(longer, "prod"), "secret");
 }
 
+TEST_F(SecretServiceTest, OneDirectoryIsTheSameThroughASymlink) {
+  const test::TempDirectory directory;
+  fs::create_directory(directory.path() / "var");
+  auto early = store_at(directory.path() / "home/state");  // before there is any such path
+  fs::create_directory_symlink("var", directory.path() / "home");
+  auto real = store_at(directory.path() / "var/state"), linked = store_at(directory.path() / "home/state");
+  ASSERT_TRUE(real.replace("prod", record_of("not-yet-made")));
+  for (auto* records : {&real, &linked, &early}) EXPECT_EQ(secret_in(*records, "prod"), "not-yet-made");
+  fs::create_directory(directory.path() / "var/state");
+  ASSERT_TRUE(linked.replace("prod", record_of("there")));
+  for (auto* records : {&real, &linked, &early}) EXPECT_EQ(secret_in(*records, "prod"), "there");
+}
+
 TEST_F(SecretServiceTest, ADirectoryWhoseNameIsNoTextHasItsOwnItems) {
   auto first = store_at("/nowhere/\xff"), second = store_at("/nowhere/\xfe");
   ASSERT_TRUE(first.replace("prod", record_of("first")));
@@ -189,9 +206,9 @@ TEST_F(SecretServiceTest, AnItemWithGarbageIsRefusedWithTheMendAndCanBeErased) {
     session_.add_item(attributes_of("prod"), content);
     const auto read = records_.read("prod");
     ASSERT_FALSE(read);
-    expect_error(read.error(), ErrorCode::store_locked,
+    expect_error(read.error(), ErrorCode::store_damaged,
                  "the keyring's item \"fob credential of prod\" cannot be used");
-    expect_error(read.error(), ErrorCode::store_locked, "fob credential add prod");
+    expect_error(read.error(), ErrorCode::store_damaged, "fob credential add prod");
     EXPECT_EQ(records_.profiles().value(), std::vector<std::string>{"prod"});
     ASSERT_TRUE(records_.erase("prod"));
     EXPECT_EQ(secret_in(records_, "prod"), "nothing");
@@ -201,7 +218,7 @@ TEST_F(SecretServiceTest, AnItemWithGarbageIsRefusedWithTheMendAndCanBeErased) {
 TEST_F(SecretServiceTest, AnotherProfilesRecordIsRefused) {
   const auto text = encode_record(record_of("secret"), "staging");
   session_.add_item(attributes_of("prod"), std::string(text->reveal()));
-  expect_error(records_.read("prod").error(), ErrorCode::store_locked, "it was written for another profile");
+  expect_error(records_.read("prod").error(), ErrorCode::store_damaged, "it was written for another profile");
 }
 
 TEST_F(SecretServiceTest, WhatIsNoProfileNameIsNotListed) {
@@ -226,8 +243,9 @@ TEST_F(SecretServiceTest, ALockedKeyringIsAnErrorAndNeverAPrompt) {
   expect_error(records_.read("prod").error(), ErrorCode::store_locked, words);
   expect_error(records_.replace("prod", record_of("x")).error(), ErrorCode::store_locked, words);
   expect_error(records_.erase("prod").error(), ErrorCode::store_locked, words);
-  expect_error(records_.read("never-stored").error(), ErrorCode::store_locked, words);
-  expect_error(records_.replace("never-stored", record_of("x")).error(), ErrorCode::store_locked, words);
+  const std::string which = "the keyring (secret service) is locked (its collection login); unlock it";
+  expect_error(records_.read("never-stored").error(), ErrorCode::store_locked, which);
+  expect_error(records_.replace("never-stored", record_of("x")).error(), ErrorCode::store_locked, which);
   EXPECT_EQ(records_.profiles().value(), std::vector<std::string>{"prod"}) << "the names can still be seen";
 }
 
@@ -240,6 +258,25 @@ TEST_F(SecretServiceTest, AKeyringThatHidesItsItemsUntilALoginIsNotAnEmptyOne) {
 TEST_F(SecretServiceTest, ALockedKeyringWithNothingInItMayHoldSomething) {
   session_.lock();
   expect_refused(records_, "the keyring (secret service) is locked");
+}
+
+TEST_F(SecretServiceTest, WhatAnotherLockedCollectionHoldsIsNotTakenForMissing) {
+  const auto other = session_.add_collection("other");
+  const auto text = encode_record(record_of("elsewhere"), "prod");
+  session_.add_item(attributes_of("prod"), std::string(text->reveal()), other);
+  EXPECT_EQ(secret_in(records_, "prod"), "elsewhere");
+  session_.restart_with_login();
+  expect_refused(records_, "the keyring (secret service) is locked (its collection other); unlock it");
+  EXPECT_TRUE(session_.items(attributes_of("prod")).empty()) << "the write made a second one";
+}
+
+TEST_F(SecretServiceTest, AnotherLockedCollectionHindersNothingThatIsFound) {
+  ASSERT_TRUE(records_.replace("prod", record_of("secret")));
+  session_.lock(session_.add_collection("other"));
+  EXPECT_EQ(secret_in(records_, "prod"), "secret");
+  ASSERT_TRUE(records_.replace("prod", record_of("new")));
+  EXPECT_EQ(records_.profiles().value(), std::vector<std::string>{"prod"});
+  EXPECT_TRUE(records_.erase("prod"));
 }
 
 TEST_F(SecretServiceTest, AHungKeyringEndsWithinTheLimit) {
@@ -263,7 +300,7 @@ TEST_F(SecretServiceTest, AKeyringThatIsGoneIsSaidAndMayComeBack) {
   ASSERT_TRUE(records_.replace("prod", record_of("secret")));
   session_.kill_keyring();
   expect_refused(records_, "no keyring (secret service) runs on the session bus; start one");
-  expect_refused(records_, "or set store = \"file\" in [daemon]");
+  expect_refused(records_, k_or_file);
 }
 
 TEST_F(SecretServiceTest, LeavesNoDescriptorOpen) {
@@ -329,7 +366,7 @@ TEST(SecretService, WithoutABusEveryCallSaysSo) {
     SecretServiceRecords records(k_state, environment(variables));
     expect_refused(records,
                    "there is no session bus (neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR/bus)");
-    expect_refused(records, "or set store = \"file\" in [daemon]");
+    expect_refused(records, k_or_file);
   }
 }
 
@@ -396,86 +433,31 @@ TEST(SecretService, ABusThatFallsSilentAtAnyStepEndsWithinTheLimit) {
   }
 }
 
-// A secret service of our own making: `answer` gives the reply to a call's method, in GVariant's text form,
-// or the name of an error, or nothing, upon which the service's connection breaks.
-class FakeService {
- public:
-  using Answer = std::function<std::string(const std::string& method)>;
-  FakeService(const KeyringSession& session, Answer answer) : answer_(std::move(answer)) {
-    constexpr auto k_as_client = static_cast<GDBusConnectionFlags>(
-        G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION);
-    constexpr guint k_in_place_of_the_last = 3;  // DBUS_NAME_FLAG_ALLOW_REPLACEMENT, _REPLACE_EXISTING
-    bus_ = g_dbus_connection_new_for_address_sync(session.address().c_str(), k_as_client, nullptr, nullptr,
-                                                  nullptr);
-    filter_ = g_dbus_connection_add_filter(bus_, &FakeService::on_message, this, nullptr);
-    g_variant_unref(g_dbus_connection_call_sync(
-        bus_, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
-        g_variant_new("(su)", "org.freedesktop.secrets", k_in_place_of_the_last), nullptr,
-        G_DBUS_CALL_FLAGS_NONE, -1, nullptr, nullptr));
-  }
-  FakeService(const FakeService&) = delete;
-  FakeService& operator=(const FakeService&) = delete;
-  ~FakeService() {
-    g_dbus_connection_close_sync(bus_, nullptr, nullptr);
-    g_dbus_connection_remove_filter(bus_, filter_);
-    while (g_main_context_iteration(nullptr, FALSE)) {  // lest it keep the connection to tell of its end
-    }
-    g_object_unref(bus_);
-  }
-  /// The methods that were called so far.
-  std::vector<std::string> calls() const {
-    const std::scoped_lock lock(mutex_);
-    return calls_;
-  }
-
- private:
-  // In GLib's thread.
-  static GDBusMessage* on_message(GDBusConnection* bus, GDBusMessage* message, gboolean incoming,
-                                  gpointer self) {
-    if (!incoming || g_dbus_message_get_message_type(message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
-      return message;
-    static_cast<FakeService*>(self)->reply_to(bus, message);
-    g_object_unref(message);
-    return nullptr;
-  }
-  void reply_to(GDBusConnection* bus, GDBusMessage* call) {
-    const std::string method = g_dbus_message_get_member(call);
-    {
-      const std::scoped_lock lock(mutex_);
-      calls_.push_back(method);
-    }
-    const std::string answer = answer_(method);
-    if (answer.empty()) return g_dbus_connection_close(bus, nullptr, nullptr, nullptr);
-    GDBusMessage* reply = nullptr;
-    if (answer.starts_with("org.")) {
-      reply = g_dbus_message_new_method_error_literal(call, answer.c_str(), "no \n such\x1b[31m luck");
-    } else {
-      reply = g_dbus_message_new_method_reply(call);
-      g_dbus_message_set_body(reply, g_variant_new_parsed(answer.c_str()));
-    }
-    g_dbus_connection_send_message(bus, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, nullptr, nullptr);
-    g_object_unref(reply);
-  }
-
-  mutable std::mutex mutex_;
-  std::vector<std::string> calls_;
-  Answer answer_;
-  GDBusConnection* bus_ = nullptr;
-  guint filter_ = 0;
-};
-
 constexpr const char* k_one_item = "([objectpath '/item/1'], @ao [])";
+constexpr const char* k_three_items = "([objectpath '/item/2', '/item/3', '/item/1'], @ao [])";
+constexpr const char* k_no_item = "(@ao [], @ao [])";
+constexpr const char* k_two_collections = "(<[objectpath '/collection/1', '/collection/2']>,)";
+constexpr const char* k_session = "(<[byte 0x02]>, objectpath '/session/1')";
+constexpr const char* k_gone = "org.freedesktop.DBus.Error.UnknownObject";
+
+// To each method its reply; no other object is there.
+FakeService::Answer answers(std::map<std::string, std::string> replies) {
+  return [replies = std::move(replies)](const FakeService::Call& call) {
+    const auto found = replies.find(call.method);
+    return found == replies.end() ? k_gone : found->second;
+  };
+}
 
 TEST(SecretService, AServiceThatDiesDuringACallIsSaid) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
   const std::string words = "the keyring (secret service) or its bus ended while it was asked";
   {
-    const FakeService service(session, [](const std::string&) { return ""; });
+    const FakeService service(session, [](const FakeService::Call&) { return ""; });
     expect_error(records.read("prod").error(), ErrorCode::store_locked, words);
   }
   const FakeService service(
-      session, [](const std::string& method) { return method == "SearchItems" ? k_one_item : ""; });
+      session, [](const FakeService::Call& call) { return call.method == "SearchItems" ? k_one_item : ""; });
   expect_error(records.erase("prod").error(), ErrorCode::store,
                words + ", and whether the change was made is not known");
 }
@@ -483,8 +465,8 @@ TEST(SecretService, AServiceThatDiesDuringACallIsSaid) {
 TEST(SecretService, AServiceThatWouldAskTheUserIsNotLetTo) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
-  const FakeService service(session, [](const std::string& method) {
-    return method == "SearchItems" ? k_one_item : "(objectpath '/prompt/1',)";
+  const FakeService service(session, [](const FakeService::Call& call) {
+    return call.method == "SearchItems" ? k_one_item : "(objectpath '/prompt/1',)";
   });
   expect_error(records.erase("prod").error(), ErrorCode::store_locked, "wants to ask the user first");
   EXPECT_EQ(service.calls(), (std::vector<std::string>{"SearchItems", "Delete"}));
@@ -494,8 +476,8 @@ TEST(SecretService, AServiceThatWouldSendSecretsInClearIsNotUsed) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
   int offers = 0;
-  const FakeService service(session, [&offers](const std::string& method) {
-    if (method == "SearchItems") return k_one_item;
+  const FakeService service(session, [&offers](const FakeService::Call& call) {
+    if (call.method == "SearchItems") return k_one_item;
     return offers++ % 2 == 0 ? "org.freedesktop.DBus.Error.NotSupported" : "(<''>, objectpath '/session/1')";
   });
   const std::string words = "would send secrets over the bus in clear";
@@ -508,33 +490,171 @@ TEST(SecretService, AServiceThatWouldSendSecretsInClearIsNotUsed) {
 TEST(SecretService, ARefusedWriteIsToldInPrintableWords) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
-  const FakeService service(session, [](const std::string& method) {
-    return method == "SearchItems" ? k_one_item : "org.example.Error.Whatever";
+  const FakeService service(session, [](const FakeService::Call& call) {
+    return call.method == "SearchItems" ? k_one_item : "org.example.Error.Whatever";
   });
   const auto erased = records.erase("prod");
   ASSERT_FALSE(erased);
   EXPECT_EQ(erased.error().code, ErrorCode::store);
   EXPECT_EQ(erased.error().detail,
-            "the keyring (secret service) refused (no   such [31m luck); try again, or set store = \"file\" "
-            "in [daemon]");
+            std::string("the keyring (secret service) refused (no   such [31m luck); try again") + k_or_file);
 }
 
-TEST(SecretService, AnItemThatGoesAwayMeanwhileIsNoError) {
+TEST(SecretService, AnItemThatGoesAwayWhileItIsErasedOrListedIsNoError) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
-  const FakeService service(session, [](const std::string& method) {
-    return method == "SearchItems" ? k_one_item : "org.freedesktop.DBus.Error.UnknownObject";
+  const FakeService service(session, [](const FakeService::Call& call) {
+    return call.method == "SearchItems" ? k_one_item : "org.freedesktop.DBus.Error.UnknownObject";
   });
   EXPECT_TRUE(records.erase("prod"));
   EXPECT_TRUE(records.profiles().value().empty());
+}
+
+TEST(SecretService, AnItemThatVanishesWhileItIsReadIsNotTakenForMissing) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  for (const std::string gone :
+       {"org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.Secret.Error.NoSuchObject", k_gone}) {
+    const FakeService service(
+        session, answers({{"SearchItems", k_one_item}, {"OpenSession", k_session}, {"GetSecret", gone}}));
+    const auto read = records.read("prod");
+    ASSERT_FALSE(read) << gone;
+    expect_error(read.error(), ErrorCode::store_locked, "vanished while it was read; try again");
+  }
+}
+
+TEST(SecretService, OfCopiesThatDoNotTellWhenTheyWereModifiedTheGreatestPathCounts) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const FakeService service(session, [](const FakeService::Call& call) {
+    if (call.method == "SearchItems") return k_three_items;
+    if (call.method == "OpenSession") return k_session;
+    return call.method == "SetSecret" && call.path == "/item/3" ? "()" : k_gone;
+  });
+  const auto replaced = records.replace("prod", record_of("secret"));
+  EXPECT_TRUE(replaced) << replaced.error().detail;
+  EXPECT_EQ(service.calls().back(), "SetSecret");
+}
+
+TEST(SecretService, WithoutADefaultCollectionAnyLockedOneMayHoldTheRecord) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const FakeService service(session, [](const FakeService::Call& call) {
+    if (call.method == "SearchItems") return k_no_item;
+    if (call.method == "ReadAlias") return "(objectpath '/',)";
+    if (call.method == "Collections") return k_two_collections;
+    return call.path == "/collection/2" ? "(<true>,)" : "(<false>,)";
+  });
+  expect_refused(records, "is locked (its collection 2)");
+}
+
+TEST(SecretService, WithoutAnyCollectionNothingIsThereAndNothingCanBeStored) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const FakeService service(session, answers({{"SearchItems", k_no_item},
+                                              {"ReadAlias", "(objectpath '/',)"},
+                                              {"Collections", "(<@ao []>,)"},
+                                              {"OpenSession", k_session}}));
+  EXPECT_EQ(secret_in(records, "prod"), "nothing");
+  EXPECT_TRUE(records.profiles().value().empty());
+  EXPECT_TRUE(records.erase("prod"));
+  expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store_locked,
+               "has no default collection, and making one would ask the user");
+}
+
+TEST(SecretService, WhereItCannotBeToldWhatIsLockedNothingIsTakenForMissing) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  std::string many = "objectpath '/collection/0'";
+  for (int i = 1; i <= 64; ++i) many += ", '/collection/" + std::to_string(i) + "'";
+  const std::map<std::string, std::string> unlocked = {{"SearchItems", k_no_item},
+                                                       {"ReadAlias", "(objectpath '/collection/0',)"},
+                                                       {"Collections", k_two_collections},
+                                                       {"Locked", "(<false>,)"}};
+  const auto but = [&unlocked](const std::string& method, const std::string& reply) {
+    auto replies = unlocked;
+    replies[method] = reply;
+    return answers(std::move(replies));
+  };
+  {
+    const FakeService service(session, but("Collections", "(<[" + many + "]>,)"));
+    expect_refused(records, "has more than 64 collections");
+    for (const auto& call : service.calls()) EXPECT_NE(call, "Locked");
+  }
+  {
+    const FakeService service(session, but("Locked", k_gone));
+    expect_refused(records, "a collection of the keyring (secret service) vanished");
+  }
+  for (const std::string odd : {"(<'all of them'>,)", "(<[1, 2]>,)", k_gone}) {
+    const FakeService service(session, but("Collections", odd));
+    expect_refused(records, "gave an answer that makes no sense");
+  }
+  const FakeService service(session, answers(unlocked));
+  EXPECT_EQ(secret_in(records, "prod"), "nothing");
+}
+
+TEST(SecretService, WhatALoginBringsToLightMeanwhileIsFound) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  std::atomic<bool> unlocked = false;  // by somebody, once the first search is over
+  const FakeService service(session, [&unlocked](const FakeService::Call& call) {
+    if (call.method == "Collections") return k_two_collections;
+    if (call.method == "Locked") return "(<false>,)";
+    if (call.method == "Attributes") return "(<{'profile': 'prod'}>,)";
+    if (call.method == "Delete") return "(objectpath '/',)";
+    return unlocked.exchange(true) ? k_one_item : k_no_item;
+  });
+  EXPECT_EQ(records.profiles().value(), std::vector<std::string>{"prod"});
+  unlocked = false;
+  ASSERT_TRUE(records.erase("prod"));
+  EXPECT_EQ(service.calls().back(), "Delete");
+}
+
+TEST(SecretService, AWriteWhoseAnswerMakesNoSenseMayHaveBeenMade) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const std::string words =
+      "gave an answer that makes no sense, and whether the change was made is not known; see fob credential "
+      "list";
+  {
+    const FakeService service(session, answers({{"SearchItems", k_one_item},
+                                                {"OpenSession", k_session},
+                                                {"SetSecret", "('done',)"},
+                                                {"Delete", "('done',)"}}));
+    expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store, words);
+    expect_error(records.erase("prod").error(), ErrorCode::store, words);
+  }
+  const FakeService service(session, answers({{"SearchItems", k_no_item},
+                                              {"Collections", "(<@ao []>,)"},
+                                              {"ReadAlias", "(objectpath '/collection/1',)"},
+                                              {"OpenSession", k_session},
+                                              {"CreateItem", "('done',)"}}));
+  expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store, words);
+}
+
+TEST(SecretService, AnEraseThatFailsMidwaySaysThatSomeCopiesMayBeGone) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  std::atomic<int> deleted = 0, willing = 1;
+  const FakeService service(session, [&deleted, &willing](const FakeService::Call& call) {
+    if (call.method == "SearchItems") return k_three_items;
+    return deleted++ < willing ? "(objectpath '/',)" : "org.example.Error.Whatever";
+  });
+  const std::string words = "of the 3 items of prod some may be gone";
+  expect_error(records.erase("prod").error(), ErrorCode::store, words);
+  deleted = 0;
+  willing = 0;
+  const auto none = records.erase("prod");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().detail.find(words), std::string::npos) << none.error().detail;
 }
 
 TEST(SecretService, AnswersThatMakeNoSenseAreRefused) {
   const KeyringSession session(KeyringSession::Keyring::none);
   auto records = store_at(k_state);
   for (const std::string answer : {"(1, 2)", "([objectpath '/item/1'],)", "@() ()", "('a', 'b')"}) {
-    const FakeService service(session, [&answer](const std::string&) { return answer; });
-    expect_refused(records, "the keyring (secret service) refused (");
+    const FakeService service(session, [&answer](const FakeService::Call&) { return answer; });
+    expect_refused(records, "the keyring (secret service) gave an answer that makes no sense");
   }
 }
 

@@ -351,12 +351,13 @@ TEST_F(HandedOver, IsRefusedWhereItCannotBeUsed) {
                                         {"{}", "it is not a record of this version of fob"},
                                         {std::string(k_max_record_text + 1, ' '), "is larger than"}}) {
     write(credentials_ / "fob-prod", content, 0400);
-    expect_failure(service().read("prod"), ErrorCode::store_locked, {"credentials/fob-prod", reason});
+    const auto code = reason == "is larger than" ? ErrorCode::store_locked : ErrorCode::store_damaged;
+    expect_failure(service().read("prod"), code, {"credentials/fob-prod", reason});
     fs::remove(credentials_ / "fob-prod");
   }
   hand_over("other", "another");
   fs::rename(credentials_ / "fob-other", credentials_ / "fob-prod");
-  expect_failure(service().read("prod"), ErrorCode::store_locked, {"it was written for another profile"});
+  expect_failure(service().read("prod"), ErrorCode::store_damaged, {"it was written for another profile"});
 }
 
 // A program that is not what it should be.

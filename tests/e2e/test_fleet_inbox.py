@@ -78,7 +78,7 @@ def test_several_are_taken_in_the_order_of_their_names(device, sandbox, operator
 
 def test_hidden_files_and_directories_are_left_alone(device, sandbox, operator):
     bundle, _ = bundle_of(sandbox, operator, 1)
-    device.inbox.mkdir(parents=True)
+    device.inbox.mkdir(parents=True, exist_ok=True)
     (device.inbox / ".bundle.Xy12").write_bytes(bundle.read_bytes())
     (device.inbox / "lost+found").mkdir()
     assert device.apply().returncode == 0 and names_in(device.inbox) == [".bundle.Xy12", "lost+found"]

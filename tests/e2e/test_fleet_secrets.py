@@ -218,7 +218,7 @@ class Life:
         csv = self.typed_file(f"device,client_id,client_secret\nd,{table['clientId']},{table['clientSecret']}\n")
         bundle = self.seal(2, "--credentials", csv)
         inbox = self.device.state / "fleet" / "inbox"
-        inbox.mkdir(mode=0o700)
+        inbox.mkdir(mode=0o700, exist_ok=True)
         shutil.copy(bundle, inbox / "bundle")
         run("fleet", "apply")
         run("fleet", "apply", bundle, status=1)

@@ -407,8 +407,6 @@ def test_a_move_to_a_keyring_that_cannot_take_it_changes_no_credential(keyring, 
     assert vault.rotate(vault.second).returncode == 0
 
 
-@pytest.mark.xfail(strict=True, reason="DeviceStore::move() notes the copy before it tries; one that was never "
-                                       "made stays noted, and list exits 8 for it")
 @pytest.mark.parametrize("trouble,words", TROUBLES)
 def test_a_move_that_failed_leaves_nothing_to_be_told(keyring, vault, monkeypatch, trouble, words):
     befall(keyring, monkeypatch, trouble)
@@ -425,12 +423,11 @@ def test_a_move_from_a_keyring_that_cannot_be_read_changes_nothing(keyring, desk
     assert desktop.slots() == {"current": (1, "secret-service")} and desktop.refreshed()
 
 
-@pytest.mark.xfail(strict=True, reason="with store = \"file\", as every message advises, add and rotate still read "
-                                       "the old record first, and remove cannot forget what it cannot reach")
 def test_a_profile_whose_keyring_is_gone_for_good_can_be_enrolled_anew_in_files(sandbox, keyring, desktop):
     keyring.end()
     desktop.configure_store(sandbox, "file")
-    desktop.credential("remove")
+    assert fails_with(desktop.credential("remove"), "nothing was removed", "--force")
+    assert desktop.credential("remove", "--force").returncode == 0
     desktop.enrol(desktop.second)
     assert desktop.slots()["current"][1] == "file" and desktop.refreshed()
 

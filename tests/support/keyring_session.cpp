@@ -193,8 +193,7 @@ std::string KeyringSession::default_collection() {
   return path;
 }
 
-void KeyringSession::lock() {
-  const std::string collection = default_collection();
+void KeyringSession::lock(const std::string& collection) {
   const char* path = collection.c_str();
   ask(k_service_path, k_service, "Lock", g_variant_new("(@ao)", g_variant_new_objv(&path, 1)));
   const auto locked = property(collection, k_collection, "Locked");
@@ -211,23 +210,45 @@ void KeyringSession::restart_locked() {
   start_keyring(false);
 }
 
-std::string KeyringSession::add_item(const std::map<std::string, std::string>& attributes,
-                                     const std::string& secret) {
+void KeyringSession::restart_with_login() {
+  kill_keyring();
+  start_keyring(true);
+}
+
+// gnome-keyring's own way to make one without a prompt.
+std::string KeyringSession::add_collection(const std::string& label) {
+  GVariantBuilder properties;
+  g_variant_builder_init(&properties, G_VARIANT_TYPE("a{sv}"));
+  g_variant_builder_add(&properties, "{sv}", "org.freedesktop.Secret.Collection.Label",
+                        g_variant_new_string(label.c_str()));
+  const auto created = ask(k_service_path, "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface",
+                           "CreateWithMasterPassword",
+                           g_variant_new("(a{sv}@(oayays))", &properties, in_clear("its password")));
+  const char* path = nullptr;
+  g_variant_get(created.get(), "(&o)", &path);
+  return path;
+}
+
+GVariant* KeyringSession::in_clear(const std::string& text) {
   const auto opened =
       ask(k_service_path, k_service, "OpenSession", g_variant_new("(sv)", "plain", g_variant_new_string("")));
   const char* session = nullptr;
   g_variant_get(opened.get(), "(v&o)", nullptr, &session);
+  return g_variant_new("(o@ay@ays)", session, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, nullptr, 0, 1),
+                       g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, text.data(), text.size(), 1),
+                       "text/plain");
+}
+
+std::string KeyringSession::add_item(const std::map<std::string, std::string>& attributes,
+                                     const std::string& secret, const std::string& collection) {
   GVariantBuilder properties;
   g_variant_builder_init(&properties, G_VARIANT_TYPE("a{sv}"));
   g_variant_builder_add(&properties, "{sv}", "org.freedesktop.Secret.Item.Label",
                         g_variant_new_string("made by hand"));
   g_variant_builder_add(&properties, "{sv}", "org.freedesktop.Secret.Item.Attributes",
                         dictionary(attributes));
-  GVariant* const in_clear = g_variant_new(
-      "(o@ay@ays)", session, g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, nullptr, 0, 1),
-      g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, secret.data(), secret.size(), 1), "text/plain");
-  const auto created = ask(default_collection(), k_collection, "CreateItem",
-                           g_variant_new("(a{sv}@(oayays)b)", &properties, in_clear, FALSE));
+  const auto created = ask(collection, k_collection, "CreateItem",
+                           g_variant_new("(a{sv}@(oayays)b)", &properties, in_clear(secret), FALSE));
   const char* path = nullptr;
   g_variant_get(created.get(), "(&o&o)", &path, nullptr);
   return path;
@@ -270,6 +291,66 @@ void KeyringSession::record_bus(const std::filesystem::path& file) {
       ChildProcess::Streams{.out = out.get()});
   // What it shows first is the news that it is there.
   wait_until("dbus-monitor", [&file] { return std::filesystem::file_size(file) > 0; });
+}
+
+FakeService::FakeService(const KeyringSession& session, Answer answer) : answer_(std::move(answer)) {
+  constexpr auto k_as_client = static_cast<GDBusConnectionFlags>(
+      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION);
+  constexpr guint k_in_place_of_the_last = 3;  // DBUS_NAME_FLAG_ALLOW_REPLACEMENT, _REPLACE_EXISTING
+  bus_ = g_dbus_connection_new_for_address_sync(session.address().c_str(), k_as_client, nullptr, nullptr,
+                                                nullptr);
+  filter_ = g_dbus_connection_add_filter(bus_, &FakeService::on_message, this, nullptr);
+  g_variant_unref(g_dbus_connection_call_sync(bus_, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "RequestName",
+                                              g_variant_new("(su)", k_keyring, k_in_place_of_the_last),
+                                              nullptr, G_DBUS_CALL_FLAGS_NONE, -1, nullptr, nullptr));
+}
+
+FakeService::~FakeService() {
+  g_dbus_connection_close_sync(bus_, nullptr, nullptr);
+  g_dbus_connection_remove_filter(bus_, filter_);
+  while (g_main_context_iteration(nullptr, FALSE)) {  // lest it keep the connection to tell of its end
+  }
+  g_object_unref(bus_);
+}
+
+std::vector<std::string> FakeService::calls() const {
+  const std::scoped_lock lock(mutex_);
+  return calls_;
+}
+
+// In GLib's thread.
+GDBusMessage* FakeService::on_message(GDBusConnection* bus, GDBusMessage* message, gboolean incoming,
+                                      gpointer self) {
+  if (!incoming || g_dbus_message_get_message_type(message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+    return message;
+  static_cast<FakeService*>(self)->reply_to(bus, message);
+  g_object_unref(message);
+  return nullptr;
+}
+
+void FakeService::reply_to(GDBusConnection* bus, GDBusMessage* message) {
+  Call call{g_dbus_message_get_member(message), g_dbus_message_get_path(message)};
+  if (call.method == "Get") {
+    const char* property = nullptr;
+    g_variant_get(g_dbus_message_get_body(message), "(&s&s)", nullptr, &property);
+    call.method = property;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    calls_.push_back(call.method);
+  }
+  const std::string answer = answer_(call);
+  if (answer.empty()) return g_dbus_connection_close(bus, nullptr, nullptr, nullptr);
+  GDBusMessage* reply = nullptr;
+  if (answer.starts_with("org.")) {
+    reply = g_dbus_message_new_method_error_literal(message, answer.c_str(), "no \n such\x1b[31m luck");
+  } else {
+    reply = g_dbus_message_new_method_reply(message);
+    g_dbus_message_set_body(reply, g_variant_new_parsed(answer.c_str()));
+  }
+  g_dbus_connection_send_message(bus, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, nullptr, nullptr);
+  g_object_unref(reply);
 }
 
 }  // namespace fob::test

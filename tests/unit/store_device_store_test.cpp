@@ -155,9 +155,8 @@ TEST_F(DeviceStoreTest, AnOldCopyThatCannotBeDeletedIsNamedAndGoesWithTheNextSte
   EXPECT_EQ(current(), "old");
   EXPECT_EQ(file_.texts.size(), 1U);
   const auto listing = store().list().value();
-  ASSERT_FALSE(listing.unreadable.empty());
-  EXPECT_NE(listing.unreadable.back().detail.find("an old copy may still be in the store \"file\""),
-            std::string::npos);
+  ASSERT_FALSE(listing.notes.empty());
+  EXPECT_NE(listing.notes.back().find("an old copy may still be in the store \"file\""), std::string::npos);
 
   file_.away = false;
   keyring_.before_write = [] {};
@@ -170,7 +169,7 @@ TEST_F(DeviceStoreTest, ACopyThatCouldNotBeMadeLeavesNothingToTell) {
   enrol("prod", "old");
   keyring_.away = true;
   EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().detail, "it is locked");
-  EXPECT_TRUE(store().list()->unreadable.empty());
+  EXPECT_TRUE(store().list()->notes.empty());
 }
 
 TEST_F(DeviceStoreTest, AProfileWhoseKeyringIsGoneForGoodCanBeForgottenAndEnrolledAnew) {
@@ -182,7 +181,7 @@ TEST_F(DeviceStoreTest, AProfileWhoseKeyringIsGoneForGoodCanBeForgottenAndEnroll
   enrol("prod", "new", k_files);
   EXPECT_EQ(current(k_files), "new");
   EXPECT_EQ(store(k_files).load("prod", Slot::current)->version, 2U);
-  EXPECT_FALSE(store(k_files).list()->unreadable.empty()) << "a copy may still be there";
+  EXPECT_FALSE(store(k_files).list()->notes.empty()) << "a copy may still be there";
   keyring_.away = false;
   enrol("prod", "newer", k_files);
   EXPECT_TRUE(keyring_.texts.empty());
