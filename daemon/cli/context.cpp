@@ -27,11 +27,15 @@ config::Locations Context::daemon_locations() const {
   return config::locate_daemon(flags, config::process_environment, is_root());
 }
 
+Result<void> check_profile_name(const std::string& name) {
+  if (wire::is_profile_name(name)) return {};
+  // It may be a secret in the wrong place, so it is not repeated.
+  return fail(ErrorCode::usage, "this is no profile's name: 1 to 64 letters, digits, '.', '_' or '-'");
+}
+
 Result<void> require_profile(const config::Config& config, const std::filesystem::path& file,
                              const std::string& name) {
-  // A name that cannot be one may be a secret in the wrong place, so it is not repeated.
-  if (!wire::is_profile_name(name))
-    return fail(ErrorCode::usage, "this is no profile's name: 1 to 64 letters, digits, '.', '_' or '-'");
+  if (auto checked = check_profile_name(name); !checked) return checked;
   if (config.find(name) != nullptr) return {};
   std::vector<std::string_view> known;
   for (const auto& [other, profile] : config.profiles) known.push_back(other);

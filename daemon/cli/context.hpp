@@ -21,6 +21,9 @@ struct Context {
   config::Locations daemon_locations() const;
 };
 
+/// Fails with usage where `name` could be no profile's name.
+Result<void> check_profile_name(const std::string& name);
+
 /// Fails with unknown_profile where `config`, read from `file`, has no such profile: says which it has and
 /// what to add. Fails with usage where `name` could be no profile's name.
 Result<void> require_profile(const config::Config& config, const std::filesystem::path& file,

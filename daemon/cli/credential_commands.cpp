@@ -19,12 +19,6 @@ void tell_of_chosen_store(const config::StoreChoice& choice, const EnrolmentWorl
             choice.why + "; to choose yourself: store = … in [daemon]");
 }
 
-// A name that cannot be one may be a secret in the wrong place, so it is not repeated.
-Result<void> check_name(const std::string& profile) {
-  if (wire::is_profile_name(profile)) return {};
-  return fail(ErrorCode::usage, "this is no profile's name: 1 to 64 letters, digits, '.', '_' or '-'");
-}
-
 using Row = std::array<std::string, 6>;
 
 std::string table(const std::vector<Row>& rows) {
@@ -87,7 +81,7 @@ Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, c
 }
 
 Result<int> migrate_credential(const std::string& profile, const std::string& to, const Context& context) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile_name(profile); !checked) return checked.error();
   const auto kind = config::store_kind_from(to);
   if (!kind) return fail(ErrorCode::usage, "--to takes one of: systemd-creds, secret-service, file");
   const auto opened = open_configured_store(context);
@@ -111,7 +105,7 @@ Result<int> migrate_credential(const std::string& profile, const std::string& to
 
 Result<int> promote_credential(const std::string& profile,
                                const std::optional<std::uint64_t>& untested_version, const Context& context) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto promoted = untested_version ? promote_if_untested(*opened->store, profile, *untested_version)
@@ -139,7 +133,7 @@ Result<int> list_credentials(bool json, const Context& context) {
 }
 
 Result<int> roll_back_credential(const std::string& profile, const Context& context) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto staged = opened->store->staged(profile);
@@ -154,7 +148,7 @@ Result<int> roll_back_credential(const std::string& profile, const Context& cont
 }
 
 Result<int> remove_credential(const std::string& profile, bool even_unread, const Context& context) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile_name(profile); !checked) return checked.error();
   const auto opened = open_configured_store(context);
   if (!opened) return opened.error();
   const auto unread = even_unread ? store::Unread::forget : store::Unread::keep;

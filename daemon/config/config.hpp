@@ -15,6 +15,10 @@
 
 namespace fob::config {
 
+/// The record of the device's own keys for fleet bundles, which is kept like a profile's credential. No profile
+/// may have this name.
+inline constexpr const char* k_device_identity = "fob.device";
+
 enum class StoreKind : std::uint8_t { systemd_creds, secret_service, file };
 /// What the store systemd-creds encrypts with; systemd-creds(1), --with-key=.
 enum class SealingKey : std::uint8_t {

@@ -37,8 +37,6 @@ namespace fob::config {
 namespace {
 
 constexpr std::size_t k_max_file = 1024 * 1024;
-// The device's own keys for fleet bundles are kept like a profile's credential.
-constexpr std::string_view k_reserved_name = "fob.device";
 
 // Where an error is: "fob.toml:12: profile.prod-query.endpoint: ".
 class Place {
@@ -111,7 +109,7 @@ Result<void> take_profile(std::string_view name, const toml::node& node, std::st
   if (!node.is_table()) return place.error(node, name, "write [profile." + std::string(name) + "]");
   if (!wire::is_profile_name(name))
     return place.error(node, name, "a profile's name is 1 to 64 letters, digits, '.', '_' or '-'");
-  if (name == k_reserved_name)
+  if (name == k_device_identity)
     return place.error(node, name, "fob keeps this device's own keys under this name; choose another");
   if (config.profiles.contains(std::string(name)))
     return place.error(node, name, "this profile is already configured");

@@ -2,6 +2,8 @@
 // from elsewhere: a bundle by whatever way files come to a device, enrol lines and receipts from devices.
 #pragma once
 
+#include "ipc/wire/limits.hpp"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -19,8 +21,7 @@ inline constexpr std::uint64_t k_max_serial = std::uint64_t{1} << 53;
 inline constexpr std::size_t k_max_waves = 32;
 // Boxes come in steps of this, so that two fleets' boxes seldom tell their credentials' lengths apart.
 inline constexpr std::size_t k_payload_step = 64;
-// As long as daemon/store takes them: both have to fit in an HTTP header, in base64.
-inline constexpr std::size_t k_max_credential_value = 4 * 1024;
+using wire::k_max_credential_value;
 // What a bundle is hashed through, and written through: all the memory that grows with nothing.
 inline constexpr std::size_t k_chunk = 64 * 1024;
 

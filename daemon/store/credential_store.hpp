@@ -7,6 +7,7 @@
 #include "ipc/base/clock.hpp"
 #include "ipc/base/result.hpp"
 #include "ipc/base/secret_bytes.hpp"
+#include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
 
 #include <cstddef>
@@ -17,8 +18,7 @@
 
 namespace fob::store {
 
-/// The longest client id or secret: it has to fit the 8 KiB that common servers allow a header, in base64.
-inline constexpr std::size_t k_max_credential_value = 4 * 1024;
+using wire::k_max_credential_value;
 
 /// A client id and its secret, as they come from the vendor's portal.
 struct Credential {
@@ -60,7 +60,7 @@ struct Listing {
 
 /// The record of the device's own keys for fleet bundles, which is kept like a profile's. No profile may have
 /// this name.
-inline constexpr const char* k_device_identity = "fob.device";
+using config::k_device_identity;
 
 /// How a rotation ends whose staged credential gave way to another's.
 inline Error another_rotation(const std::string& profile) {

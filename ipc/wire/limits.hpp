@@ -14,6 +14,8 @@ inline constexpr std::size_t k_max_body = 32 * 1024;
 inline constexpr int k_max_json_depth = 8;
 // A bearer token travels in an HTTP header, and common servers take 8 to 16 KiB of headers.
 inline constexpr std::size_t k_max_token = 16 * 1024;
+// A client id, or a secret: it has to fit the 8 KiB that common servers allow a header, in base64.
+inline constexpr std::size_t k_max_credential_value = 4 * 1024;
 // One line from the exchanger: a token, its scopes and a detail. Also what it may be asked.
 inline constexpr std::size_t k_max_exchange_answer = 64 * 1024;
 inline constexpr std::size_t k_max_exchange_request = 1024;

@@ -1,13 +1,10 @@
 // What every store has to do, asked of each of them through the face that all use: files, a real keyring on a
 // real D-Bus, and systemd's encrypted credentials. What is peculiar to one is in that one's own test.
-#include "daemon/store/device_store.hpp"
-#include "daemon/store/file_records.hpp"
 #include "daemon/store/rotation.hpp"
 #include "daemon/store/secret_service.hpp"
 #include "daemon/store/systemd_creds.hpp"
 #include "tests/support/keyring_session.hpp"
-#include "tests/support/manual_clock.hpp"
-#include "tests/support/temp_directory.hpp"
+#include "tests/support/store_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,27 +20,23 @@ namespace fs = std::filesystem;
 using config::StoreKind;
 using wire::Slot;
 
-Credential credential(const std::string& id, std::string_view secret) {
-  return {id, SecretBytes::copy_of(secret)};
-}
+using test::credential;
 
-class StoreConformance : public testing::TestWithParam<StoreKind> {
+class StoreConformance : public testing::TestWithParam<StoreKind>, public test::StoreFixture {
  protected:
   void SetUp() override {
     if (GetParam() == StoreKind::secret_service) session_.emplace();
   }
 
   std::unique_ptr<RecordStore> open(StoreKind kind) {
-    const auto vault = state_ / "vault";
     switch (kind) {
       case StoreKind::file:
-        return std::make_unique<FileRecords>(
-            vault, find_vault_key({}, state_, [](const char*) { return std::nullopt; }));
+        return files();
       case StoreKind::secret_service:
         return std::make_unique<SecretServiceRecords>(state_, config::process_environment);
       case StoreKind::systemd_creds: {
         SystemdCredsSetup setup;
-        setup.vault = vault;
+        setup.vault = vault();
         setup.key = SealingKey::host;
         setup.environment = {"SYSTEMD_CREDENTIAL_SECRET=" + (directory_.path() / "host-key").string()};
         return std::make_unique<SystemdCredsRecords>(std::move(setup));
@@ -51,37 +44,14 @@ class StoreConformance : public testing::TestWithParam<StoreKind> {
     }
     return nullptr;
   }
-  DeviceStore store() { return store_at({GetParam(), true}); }
+  DeviceStore store() override { return store_at({GetParam(), true}); }
   DeviceStore store_at(Home home) {
     std::vector<std::unique_ptr<RecordStore>> stores;
     stores.push_back(open(GetParam()));
     if (GetParam() != StoreKind::file) stores.push_back(open(StoreKind::file));
-    return {state_ / "vault", home, std::move(stores), clock_};
+    return {vault(), home, std::move(stores), clock_};
   }
 
-  void enrol(const std::string& profile, const std::string& id, std::string_view secret) {
-    const auto version = store().stage(profile, credential(id, secret), {});
-    ASSERT_TRUE(version) << version.error().detail;
-    ASSERT_TRUE(store().commit(profile, *version));
-  }
-  std::string secret_in(const std::string& profile, Slot slot) {
-    const auto loaded = store().load(profile, slot);
-    return loaded ? std::string(loaded->credential.secret.reveal()) : loaded.error().detail;
-  }
-  std::uint64_t version_in(const std::string& profile, Slot slot) {
-    const auto loaded = store().load(profile, slot);
-    return loaded ? loaded->version : 0;
-  }
-  void expect_refusal(const std::string& profile, ErrorCode code, const std::string& words) {
-    const auto loaded = store().load(profile, Slot::current);
-    ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().code, code);
-    EXPECT_NE(loaded.error().detail.find(words), std::string::npos) << loaded.error().detail;
-  }
-
-  test::TempDirectory directory_;
-  fs::path state_ = directory_.path() / "state";
-  test::ManualClock clock_;
   std::optional<test::KeyringSession> session_;
 };
 

@@ -1,5 +1,6 @@
 import pytest
 
+from fleet import Operator
 from fob import Installation, Sandbox
 
 
@@ -30,3 +31,9 @@ def enrolled(sandbox, installation):
     installation.enrol(installation.credential)
     sandbox.admin("POST", "/stats/reset")
     return installation
+
+
+@pytest.fixture
+def operator(tmp_path):
+    """Who signs a fleet's bundles."""
+    return Operator(tmp_path / "operator")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet import PROFILE, Device, Operator
+from fleet import PROFILE, Device
 from fob import BIN, PATIENCE
 
 PLAYBOOKS = Path(__file__).resolve().parents[2] / "docs" / "ansible"
@@ -60,11 +60,6 @@ class Controller:
 
     def report(self):
         return self.operator.report(self.receipts)
-
-
-@pytest.fixture
-def operator(tmp_path):
-    return Operator(tmp_path / "operator")
 
 
 @pytest.fixture

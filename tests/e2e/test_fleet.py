@@ -14,11 +14,6 @@ KEY = re.compile(r"[A-Za-z0-9+/]{43}=\n")
 
 
 @pytest.fixture
-def operator(tmp_path):
-    return Operator(tmp_path / "operator")
-
-
-@pytest.fixture
 def devices(tmp_path, sandbox, operator):
     """Three devices, each with a credential of its own in force."""
     made = [Device(tmp_path / name, name, operator, sandbox, sandbox.create_credential()) for name in ("a", "b", "c")]

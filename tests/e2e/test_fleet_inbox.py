@@ -5,13 +5,8 @@ import threading
 
 import pytest
 
-from fleet import Device, Operator, from_now
+from fleet import Device, from_now
 from fob import PATIENCE, wait_until
-
-
-@pytest.fixture
-def operator(tmp_path):
-    return Operator(tmp_path / "operator")
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ MOST_MEMORY_KIB = 16 * 1024
 
 
 @pytest.fixture
-def operator(tmp_path):
-    return Operator(tmp_path / "operator")
-
-
-@pytest.fixture
 def device(tmp_path, sandbox, operator):
     """A device whose credential must be the one in force, and its store untouched, when the test is over."""
     made = Device(tmp_path / "device", "d", operator, sandbox, sandbox.create_credential())

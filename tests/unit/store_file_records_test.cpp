@@ -1,9 +1,6 @@
 // The file store below a device's store: what it leaves on the disk, and each way in which it refuses. The
 // steps of enrolment and rotation, which it shares with the other stores, are store_conformance_test's.
-#include "daemon/store/device_store.hpp"
-#include "daemon/store/file_records.hpp"
-#include "tests/support/manual_clock.hpp"
-#include "tests/support/temp_directory.hpp"
+#include "tests/support/store_fixture.hpp"
 
 #include <gtest/gtest.h>
 
@@ -24,9 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using wire::Slot;
 
-Credential credential(const std::string& id, std::string_view secret) {
-  return {id, SecretBytes::copy_of(secret)};
-}
+using test::credential;
 
 std::string read(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -38,46 +33,18 @@ void write(const fs::path& path, std::string_view content) {
   ::chmod(path.c_str(), 0600);
 }
 
-class FileRecordsTest : public testing::Test {
+class FileRecordsTest : public testing::Test, public test::StoreFixture {
  protected:
-  DeviceStore vault() {
-    std::vector<std::unique_ptr<RecordStore>> stores;
-    stores.push_back(std::make_unique<FileRecords>(
-        state_ / "vault", find_vault_key({}, state_, [](const char*) { return std::nullopt; })));
-    return {state_ / "vault", {}, std::move(stores), clock_};
-  }
+  DeviceStore store() override { return store_of_files(); }
   fs::path file(const std::string& profile) const { return state_ / "vault" / (profile + ".vault"); }
   fs::path key_file() const { return state_ / "keys" / "vault.key"; }
-  void enrol(const std::string& profile, const std::string& id, std::string_view secret) {
-    const auto version = vault().stage(profile, credential(id, secret), {});
-    ASSERT_TRUE(version);
-    ASSERT_TRUE(vault().commit(profile, *version));
-  }
-  std::string secret_in(const std::string& profile, Slot slot) {
-    const auto loaded = vault().load(profile, slot);
-    return loaded ? std::string(loaded->credential.secret.reveal()) : loaded.error().detail;
-  }
-  std::uint64_t version_in(const std::string& profile, Slot slot) {
-    const auto loaded = vault().load(profile, slot);
-    return loaded ? loaded->version : 0;
-  }
-  void expect_refusal(const std::string& profile, ErrorCode code, const std::string& words) {
-    const auto loaded = vault().load(profile, Slot::current);
-    ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().code, code);
-    EXPECT_NE(loaded.error().detail.find(words), std::string::npos) << loaded.error().detail;
-  }
-
-  test::TempDirectory directory_;
-  fs::path state_ = directory_.path() / "state";
-  test::ManualClock clock_;
 };
 
 TEST_F(FileRecordsTest, ReadingMakesNoDirectories) {
-  EXPECT_FALSE(vault().load("prod", Slot::current));
-  EXPECT_FALSE(vault().commit("prod", 1));
-  EXPECT_FALSE(vault().remove("prod", Unread::keep));
-  EXPECT_TRUE(vault().list().value().slots.empty());
+  EXPECT_FALSE(store().load("prod", Slot::current));
+  EXPECT_FALSE(store().commit("prod", 1));
+  EXPECT_FALSE(store().remove("prod", Unread::keep));
+  EXPECT_TRUE(store().list().value().slots.empty());
   EXPECT_FALSE(fs::exists(state_));
 }
 
@@ -100,7 +67,7 @@ TEST_F(FileRecordsTest, NoFileHoldsTheCredentialInClear) {
   const std::string secret = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
   enrol("prod", id, secret);
   enrol("prod", id, secret);
-  ASSERT_TRUE(vault().stage("prod", credential(id, secret), {}));
+  ASSERT_TRUE(store().stage("prod", credential(id, secret), {}));
   for (const auto& entry : fs::recursive_directory_iterator(directory_.path())) {
     if (!entry.is_regular_file()) continue;
     const auto content = read(entry.path());
@@ -112,7 +79,7 @@ TEST_F(FileRecordsTest, NoFileHoldsTheCredentialInClear) {
 TEST_F(FileRecordsTest, TheSameCredentialNeverLooksTheSameTwice) {
   enrol("prod", "id", "secret");
   const auto before = read(file("prod"));
-  ASSERT_TRUE(vault().remove("prod", Unread::keep));
+  ASSERT_TRUE(store().remove("prod", Unread::keep));
   enrol("prod", "id", "secret");
   EXPECT_NE(read(file("prod")), before);
 }
@@ -123,7 +90,7 @@ TEST_F(FileRecordsTest, TheNextWriterRemovesWhatACrashLeft) {
   write(leftover, "half a file");
   EXPECT_EQ(secret_in("prod", Slot::current), "secret");
   EXPECT_TRUE(fs::exists(leftover)) << "readers change nothing";
-  ASSERT_TRUE(vault().stage("prod", credential("id", "next"), {}));
+  ASSERT_TRUE(store().stage("prod", credential("id", "next"), {}));
   EXPECT_FALSE(fs::exists(leftover));
 }
 
@@ -139,8 +106,8 @@ TEST_F(FileRecordsTest, AWriterKilledAtAnyMomentLeavesAWorkingCredential) {
     const pid_t child = ::fork();
     if (child == 0) {
       for (int i = 0; i < 10000; ++i) {
-        const auto staged = vault().stage("prod", credential("id", std::to_string(i)), {});
-        if (staged) static_cast<void>(vault().commit("prod", *staged));
+        const auto staged = store().stage("prod", credential("id", std::to_string(i)), {});
+        if (staged) static_cast<void>(store().commit("prod", *staged));
       }
       ::_exit(0);
     }
@@ -149,7 +116,7 @@ TEST_F(FileRecordsTest, AWriterKilledAtAnyMomentLeavesAWorkingCredential) {
     ::waitpid(child, nullptr, 0);
     ASSERT_NE(version_in("prod", Slot::current), 0U) << secret_in("prod", Slot::current);
   }
-  ASSERT_TRUE(vault().stage("prod", credential("id", "last"), {}));
+  ASSERT_TRUE(store().stage("prod", credential("id", "last"), {}));
   EXPECT_EQ(std::distance(fs::directory_iterator(state_ / "vault"), {}), 2) << "the record, and where it is";
 }
 
@@ -159,13 +126,13 @@ TEST_F(FileRecordsTest, ConcurrentFirstEnrolmentsAgreeOnOneKeyAndLoseNoVersion) 
   for (int w = 0; w < k_writers; ++w)
     writers.emplace_back([this, w] {
       for (int i = 0; i < k_rounds; ++i) {
-        EXPECT_TRUE(vault().stage("own" + std::to_string(w), credential("id", "secret"), {}));
-        EXPECT_TRUE(vault().stage("shared", credential("id", "secret"), {}));
+        EXPECT_TRUE(store().stage("own" + std::to_string(w), credential("id", "secret"), {}));
+        EXPECT_TRUE(store().stage("shared", credential("id", "secret"), {}));
       }
     });
   for (auto& writer : writers) writer.join();
   EXPECT_EQ(version_in("shared", Slot::next), std::uint64_t{k_writers * k_rounds});
-  EXPECT_EQ(vault().list().value().slots.size(), std::size_t{k_writers + 1});
+  EXPECT_EQ(store().list().value().slots.size(), std::size_t{k_writers + 1});
 }
 
 // What somebody else did to the files.
@@ -175,7 +142,7 @@ TEST_F(FileRecordsTest, ADirectoryOpenToOthersIsRefusedWithTheMend) {
   const auto vault_directory = state_ / "vault";
   ::chmod(vault_directory.c_str(), 0755);
   expect_refusal("prod", ErrorCode::store_locked, "run: chmod 700 " + vault_directory.string());
-  EXPECT_EQ(vault().stage("prod", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
+  EXPECT_EQ(store().stage("prod", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
 }
 
 TEST_F(FileRecordsTest, AFileOpenToOthersIsRefusedWithTheMend) {
@@ -242,7 +209,7 @@ TEST_F(FileRecordsTest, DamageAnywhereInTheFileIsNoticed) {
     auto damaged = whole;
     damaged[i] = damaged[i] == 'A' ? 'B' : 'A';
     write(file("prod"), damaged);
-    EXPECT_EQ(vault().load("prod", Slot::current).has_value(), false) << i;
+    EXPECT_EQ(store().load("prod", Slot::current).has_value(), false) << i;
   }
   for (const auto& content : {std::string(), whole.substr(0, whole.size() / 2), std::string(70000, '{')}) {
     write(file("prod"), content);
@@ -253,9 +220,9 @@ TEST_F(FileRecordsTest, DamageAnywhereInTheFileIsNoticed) {
 TEST_F(FileRecordsTest, ADamagedFileIsNotOverwrittenButCanBeRemoved) {
   enrol("prod", "id", "secret");
   write(file("prod"), "{}");
-  EXPECT_EQ(vault().stage("prod", credential("id", "new"), {}).error().code, ErrorCode::store_damaged);
+  EXPECT_EQ(store().stage("prod", credential("id", "new"), {}).error().code, ErrorCode::store_damaged);
   EXPECT_EQ(read(file("prod")), "{}");
-  ASSERT_TRUE(vault().remove("prod", Unread::keep));
+  ASSERT_TRUE(store().remove("prod", Unread::keep));
   enrol("prod", "id", "new");
   EXPECT_EQ(secret_in("prod", Slot::current), "new");
 }
@@ -263,7 +230,7 @@ TEST_F(FileRecordsTest, ADamagedFileIsNotOverwrittenButCanBeRemoved) {
 TEST_F(FileRecordsTest, ADamagedFileHidesNoOtherProfile) {
   for (const std::string profile : {"a", "b", "c"}) enrol(profile, "id", "secret");
   write(file("b"), "{}");
-  const auto listing = vault().list();
+  const auto listing = store().list();
   ASSERT_TRUE(listing);
   ASSERT_EQ(listing->slots.size(), 2U);
   EXPECT_EQ(listing->slots[0].profile, "a");
@@ -273,7 +240,7 @@ TEST_F(FileRecordsTest, ADamagedFileHidesNoOtherProfile) {
   EXPECT_NE(listing->unreadable[0].detail.find(file("b").string()), std::string::npos);
 
   fs::remove(key_file());
-  const auto keyless = vault().list();
+  const auto keyless = store().list();
   EXPECT_TRUE(keyless->slots.empty());
   EXPECT_EQ(keyless->unreadable.size(), 1U) << "the missing key is said once";
 }
@@ -283,8 +250,8 @@ TEST_F(FileRecordsTest, AVaultWhoseKeyIsGoneGetsNoNewKey) {
   const auto key = read(key_file());
   fs::remove(key_file());
   expect_refusal("prod", ErrorCode::store_locked, key_file().string() + " is gone");
-  EXPECT_EQ(vault().stage("prod", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
-  EXPECT_EQ(vault().stage("other", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
+  EXPECT_EQ(store().stage("prod", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
+  EXPECT_EQ(store().stage("other", credential("id", "x"), {}).error().code, ErrorCode::store_locked);
   EXPECT_FALSE(fs::exists(key_file()));
   write(key_file(), key);
   EXPECT_EQ(secret_in("prod", Slot::current), "secret");
@@ -293,13 +260,13 @@ TEST_F(FileRecordsTest, AVaultWhoseKeyIsGoneGetsNoNewKey) {
 TEST_F(FileRecordsTest, WhatOnlyCannotBeReadNowIsNotRemovedUnlessForced) {
   enrol("prod", "id", "secret");
   ::chmod(key_file().c_str(), 0644);
-  const auto refused = vault().remove("prod", Unread::keep);
+  const auto refused = store().remove("prod", Unread::keep);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::store_locked);
   EXPECT_NE(refused.error().detail.find("fob credential remove prod --force"), std::string::npos);
-  ASSERT_TRUE(vault().remove("prod", Unread::forget));
+  ASSERT_TRUE(store().remove("prod", Unread::forget));
   ::chmod(key_file().c_str(), 0600);
-  EXPECT_EQ(vault().stage("prod", credential("id", "new"), {}).value(), 2U)
+  EXPECT_EQ(store().stage("prod", credential("id", "new"), {}).value(), 2U)
       << "versions are never used again";
 }
 
@@ -314,7 +281,7 @@ TEST_F(FileRecordsTest, AFailedWriteChangesNothing) {
   std::signal(SIGXFSZ, SIG_IGN);
   const rlimit tiny{16, saved.rlim_max};
   ::setrlimit(RLIMIT_FSIZE, &tiny);
-  const auto staged = vault().stage("prod", credential("id", "new"), {});
+  const auto staged = store().stage("prod", credential("id", "new"), {});
   ::setrlimit(RLIMIT_FSIZE, &saved);
   ASSERT_FALSE(staged);
   EXPECT_EQ(staged.error().code, ErrorCode::store);
