@@ -113,8 +113,12 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   asio::awaitable<Response> profiles(Request request, wire::Target target) {
     if (!target.parameters.empty())
       co_return problem_response(fail(ErrorCode::bad_request, "this path takes no parameters"));
+    co_return profiles_of(request.peer);
+  }
+
+  Response profiles_of(const transport::Peer& peer) const {
     wire::Json list = wire::Json::array();
-    for (const auto& keeper : broker_.keepers_for(request.peer)) {
+    for (const auto& keeper : broker_.keepers_for(peer)) {
       const auto status = keeper->status();
       wire::Json profile = {{"profile", keeper->profile()}, {"state", state_word(status)}};
       if (status.token) {
@@ -125,11 +129,13 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     }
     Response response;
     response.body = wire::dump({{"profiles", std::move(list)}});
-    co_return response;
+    return response;
   }
 
+  asio::awaitable<Response> health(Request request, wire::Target) { co_return health_for(request.peer); }
+
   // Anyone may ask whether all is well; which profiles there are, each hears as far as it is granted.
-  asio::awaitable<Response> health(Request request, wire::Target) {
+  Response health_for(const transport::Peer& peer) const {
     Response response;
     wire::Json body = {{"status", "ok"}};
     if (const auto trouble = broker_.trouble()) {
@@ -137,11 +143,10 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
       body = wire::to_json(*trouble);
     }
     wire::Json list = wire::Json::array();
-    for (const auto& keeper : broker_.keepers_for(request.peer))
-      list.push_back(profile_state(*keeper, clock_));
+    for (const auto& keeper : broker_.keepers_for(peer)) list.push_back(profile_state(*keeper, clock_));
     body["profiles"] = std::move(list);
     response.body = wire::dump(body);
-    co_return response;
+    return response;
   }
 
   Response respond(const TokenOutcome& outcome, const std::string& profile, const std::string& accept) const {
