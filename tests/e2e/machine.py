@@ -24,6 +24,9 @@ PROGRAMS = "/opt/fob"
 SYSTEM_CALLS = ("@keyring bpf perf_event_open memfd_secret landlock_create_ruleset landlock_add_rule "
                 "landlock_restrict_self")
 TPM_PORT = 2321
+# nspawn looks at the host's cgroups, which a chroot may not have mounted: then in a mount namespace of its own.
+WITH_CGROUPS = ["unshare", "--mount", "sh", "-c",
+                "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec \"$@\"", "sh"]
 
 
 def reason_to_skip(*programs):
@@ -67,7 +70,7 @@ class Machine:
         settings = [f"--setenv=SYSTEMD_TPM2_DEVICE={self.tpm_device()}"] if tpm is not None else []
         self.console = open(self.directory / "console", "wb")
         self.nspawn = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine=fob-{uuid.uuid4().hex[:12]}",
+            [*WITH_CGROUPS, "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine=fob-{uuid.uuid4().hex[:12]}",
              "--directory", make_root(), "--volatile=overlay", f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
              "--keep-unit", "--private-network", "--console=pipe", "--capability=all",
              f"--system-call-filter={SYSTEM_CALLS}", *settings],
