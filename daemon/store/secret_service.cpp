@@ -74,10 +74,16 @@ std::vector<std::string> paths_in(const Variant& list) {
   return paths;
 }
 
-// In every collection: the user may have made another one the default since.
+// In every collection: the user may have made another one the default since. It is the first call of a
+// connection, and gnome-keyring may come to it before it knows its client: then it says that there is no such
+// method, and the second time that there is.
 Result<Items::Found> Items::search_once(const std::string& profile) {
-  const auto reply = keyring_.call(k_path, k_service, "SearchItems",
-                                   g_variant_new("(@a{ss})", attributes(profile)), "(aoao)");
+  const auto ask = [&] {
+    return keyring_.call(k_path, k_service, "SearchItems", g_variant_new("(@a{ss})", attributes(profile)),
+                         "(aoao)");
+  };
+  auto reply = ask();
+  if (reply && !*reply) reply = ask();
   if (!reply) return reply.error();
   if (!*reply) return keyring_answers_oddly();
   return Found{paths_in(Variant(g_variant_get_child_value(reply->get(), 0))),

@@ -658,5 +658,19 @@ TEST(SecretService, AnswersThatMakeNoSenseAreRefused) {
   }
 }
 
+// gnome-keyring answers the first call of a connection so, now and then, when many come at once.
+TEST(SecretService, AsksAgainWhereTheKeyringDoesNotKnowItsClientYet) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  std::atomic<int> searches = 0;
+  const FakeService service(session, [&](const FakeService::Call& call) -> std::string {
+    if (call.method == "SearchItems" && ++searches == 1) return "org.freedesktop.DBus.Error.UnknownMethod";
+    return answers({{"SearchItems", k_no_item}, {"Collections", "(<@ao []>,)"}})(call);
+  });
+  const auto read = records.read("prod");
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_FALSE(read->has_value());
+}
+
 }  // namespace
 }  // namespace fob::store
