@@ -96,7 +96,7 @@ class Machine:
 
     def enter(self, *command, stdin=""):
         """Runs a command in there, but in no unit; for looking and placing only. The finished process."""
-        return subprocess.run(["nsenter", "--target", self.init(), "--all", *map(str, command)], input=stdin,
+        return subprocess.run(["nsenter", "--target", self.init(), "--all", "--root", "--wd", *map(str, command)], input=stdin,
                               capture_output=True, text=True, timeout=PATIENCE, check=False,
                               env={"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C"})
 
