@@ -22,6 +22,7 @@ find_package(spdlog REQUIRED)
 find_package(OpenSSL REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SECRET REQUIRED IMPORTED_TARGET libsecret-1)
 find_path(TOMLPP_HEADERS toml++/toml.h REQUIRED)
 

@@ -1,5 +1,7 @@
 #include "daemon/broker/broker.hpp"
 
+#include "ipc/wire/json.hpp"
+
 #include <algorithm>
 #include <array>
 #include <pwd.h>
@@ -45,10 +47,14 @@ core::Policy to_policy(const config::Config& config, uid_t own_uid, spdlog::logg
 
 core::PeerFacts facts_of(const transport::Peer& peer) { return {peer.uid, peer.gid, peer.pid, peer.groups}; }
 
-// Whether tokens of the one are tokens of the other: issued by the same authority for the same purpose.
-bool same_tokens(const config::Profile& a, const config::Profile& b) {
-  return a.authority == b.authority && a.endpoint == b.endpoint && a.scopes == b.scopes &&
-         a.audience == b.audience && a.resource == b.resource;
+// Tokens of the one profile are tokens of the other where this is the same: issued by the same authority for
+// the same purpose.
+std::string purpose_of(const config::Profile& profile) {
+  return wire::dump({{"authority", static_cast<int>(profile.authority)},
+                     {"endpoint", profile.endpoint},
+                     {"scopes", profile.scopes},
+                     {"audience", profile.audience.value_or("")},
+                     {"resource", profile.resource.value_or("")}});
 }
 
 // Whether an exchange that failed with the one may go well with the other.
@@ -58,7 +64,8 @@ bool same_way(const config::Profile& a, const config::Profile& b) {
 }
 
 KeeperSettings settings_of(const config::Profile& profile) {
-  return {{profile.refresh == config::RefreshMode::on_demand, profile.idle_after},
+  return {purpose_of(profile),
+          {profile.refresh == config::RefreshMode::on_demand, profile.idle_after},
           profile.auto_fallback.value_or(false)};
 }
 
@@ -74,8 +81,15 @@ Broker::Broker(config::Config config, std::filesystem::path config_file, uid_t o
   for (const auto& [name, profile] : config_.profiles) start_keeper(profile);
 }
 
-Broker::~Broker() {
-  for (const auto& [name, keeper] : keepers_) keeper->retire(k_removed);
+Broker::~Broker() { retire(k_removed); }
+
+void Broker::retire(const wire::Problem& why) {
+  for (const auto& [name, keeper] : keepers_) keeper->retire(why);
+}
+
+bool Broker::exchanging() const {
+  return std::any_of(keepers_.begin(), keepers_.end(),
+                     [](const auto& entry) { return entry.second->exchanging(); });
 }
 
 Result<std::shared_ptr<TokenKeeper>> Broker::keeper_for(const transport::Peer& peer,
@@ -162,11 +176,12 @@ Result<void> Broker::reload() {
   for (const auto& [name, profile] : before.profiles) {
     const auto* after = config_.find(name);
     if (after != nullptr && *after == profile) continue;
-    if (after != nullptr && same_tokens(*after, profile)) {
+    if (after != nullptr && purpose_of(*after) == purpose_of(profile)) {
       keepers_.at(name)->reconfigure(settings_of(*after), !same_way(*after, profile));
       continue;
     }
     keepers_.at(name)->retire(after == nullptr ? k_removed : k_replaced);
+    around_.keep(name, purpose_of(profile), {});
     keepers_.erase(name);
   }
   for (const auto& [name, profile] : config_.profiles)

@@ -52,6 +52,11 @@ class Broker {
   /// has no valid token, or the credential of one is refused. Nothing if all is well.
   std::optional<wire::Problem> trouble() const;
 
+  /// Whether an exchange is under way.
+  bool exchanging() const;
+  /// No more exchanges and no more tokens; requests that wait are told why.
+  void retire(const wire::Problem& why);
+
   /// Reads the configuration again. On an error nothing changes. Profiles whose authority changed start anew;
   /// the others keep their token.
   Result<void> reload();

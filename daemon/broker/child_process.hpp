@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,6 +49,9 @@ using ChildPtr = std::shared_ptr<Child>;
 /// ErrorCode::unreachable: worth trying again soon, since nobody tells us when an upgrade is over or memory
 /// is back.
 Result<Child> spawn(std::vector<std::string> words, int input, int output);
+
+/// Something that runs a program so; the seam between what is run and who may run it.
+using Spawn = std::function<Result<Child>(std::vector<std::string> words, int input, int output)>;
 
 /// Returns when it has ended, is killed because it has not within `patience`, or the waiting is cancelled.
 /// The last only leaves it alive.

@@ -46,6 +46,13 @@ void Connections::leave(ConnectionPtr connection) {
   forget(std::move(connection));
 }
 
+void Connections::hear_no_more(bool new_too) {
+  boost::system::error_code ignored;
+  for (const auto& connection : all_)
+    if (new_too || connection->answered)
+      connection->socket.shutdown(Connection::Socket::shutdown_receive, ignored);
+}
+
 void Connections::stop() {
   stopped_ = true;
   sweep_.cancel();

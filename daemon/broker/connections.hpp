@@ -42,7 +42,8 @@ struct Connection {
   Socket socket;
   transport::Peer peer;
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  bool evictable = false;                                   ///< waiting for a request, or for the rest of one
+  bool answered = false;   ///< at least one request; before that there is no patience for an idle connection
+  bool evictable = false;  ///< waiting for a request, or for the rest of one
   std::optional<std::list<ConnectionPtr>::iterator> place;  ///< among all
 };
 
@@ -58,6 +59,9 @@ class Connections : public std::enable_shared_from_this<Connections> {
   bool make_room();
   /// Closes it and takes it out.
   void leave(ConnectionPtr connection);
+  /// From now on whoever writes to such a connection is told that it is closed; what was written before is
+  /// still read (shutdown(2)). Those that have not made a request yet only if `new_too`.
+  void hear_no_more(bool new_too);
   /// Closes all. Nothing is armed after it.
   void stop();
   std::size_t size() const { return all_.size(); }

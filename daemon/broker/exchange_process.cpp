@@ -82,7 +82,7 @@ asio::awaitable<wire::ExchangeAnswer> exchange_once(asio::any_io_executor execut
   UniqueFd theirs(ends[1]);
   std::vector<std::string> words = {program.program.string()};
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
-  auto child = spawn(std::move(words), theirs.get(), theirs.get());
+  auto child = program.spawn(std::move(words), theirs.get(), theirs.get());
   theirs.reset();
   if (!child) co_return failure(child.error().code, child.error().detail);
 

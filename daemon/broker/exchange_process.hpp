@@ -3,6 +3,7 @@
 // time.
 #pragma once
 
+#include "daemon/broker/child_process.hpp"
 #include "ipc/wire/exchange_line.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -25,6 +26,7 @@ struct ExchangeProgram {
   std::vector<std::string> arguments;  ///< --config and the like; never anything secret
   std::chrono::milliseconds deadline =
       wire::k_exchange_deadline;  ///< one that is silent for longer is killed
+  Spawn spawn = broker::spawn;
 };
 
 /// An Exchange that runs `program` each time. One that is cancelled kills it.

@@ -39,6 +39,8 @@ constexpr std::size_t k_max_drained = 1024 * 1024;
 constexpr std::chrono::seconds k_drain_deadline{2};
 // How long accepting rests when the kernel has no descriptor left and no connection could be given up.
 constexpr std::chrono::milliseconds k_accept_rest{100};
+// How long a server that ends waits for the first request of a connection.
+constexpr std::chrono::milliseconds k_first_request_grace{250};
 
 struct Session;
 using SessionPtr = std::shared_ptr<Session>;
@@ -46,7 +48,6 @@ using SessionPtr = std::shared_ptr<Session>;
 struct Session final : Connection {
   using Connection::Connection;
   beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};
-  bool answered = false;  ///< at least one request; before that there is no patience for an idle connection
 };
 
 // What to tell a client whose bytes Beast does not take; nothing where it has gone away.
@@ -111,6 +112,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       : io_(io),
         acceptor_(io, asio::local::stream_protocol(), listener.release()),
         reserve_(io),
+        grace_(io),
         limits_(limits),
         connections_(std::make_shared<Connections>(io, limits)),
         handler_(std::move(handler)),
@@ -122,7 +124,21 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     stopped_ = true;
+    grace_.cancel();
     connections_->stop();
+  }
+
+  void drain() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    stopped_ = true;
+    draining_ = true;
+    connections_->hear_no_more(false);
+    // Who has only just connected has not had the time to ask.
+    grace_.expires_after(k_first_request_grace);
+    grace_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error) self->connections_->hear_no_more(true);
+    });
   }
 
   std::size_t connections() const { return connections_->size(); }
@@ -195,17 +211,17 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const bool is_head = parser.get().method() == http::verb::head;
     Request request = to_request(parser, session->peer);
     const Response response = co_await answer(std::move(request));
+    session->answered = true;
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
       co_await stream(session, response.events, version);
       co_return false;
     }
     const bool too_many = response.events && !is_head;
-    auto message = to_http(too_many ? too_many_streams() : response, version, keep_alive);
+    auto message = to_http(too_many ? too_many_streams() : response, version, keep_alive && !draining_);
     // RFC 9110 §9.3.2: the head of what GET would get. A body would be taken for the next answer.
     if (is_head) message.body().clear();
-    session->answered = true;
     const bool written = co_await write(session, std::move(message));
-    co_return written&& keep_alive;
+    co_return written&& keep_alive && !draining_;
   }
 
   asio::awaitable<boost::system::error_code> read(SessionPtr session, Parser& parser) {
@@ -315,11 +331,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::io_context& io_;
   Acceptor acceptor_;
   transport::DescriptorReserve reserve_;
+  asio::steady_timer grace_;
   ServerLimits limits_;
   std::shared_ptr<Connections> connections_;
   Handler handler_;
   spdlog::logger& log_;
   bool stopped_ = false;
+  bool draining_ = false;
 };
 
 HttpServer::HttpServer(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,
@@ -329,6 +347,8 @@ HttpServer::HttpServer(asio::io_context& io, UniqueFd listener, ServerLimits lim
 }
 
 HttpServer::~HttpServer() { impl_->stop(); }
+
+void HttpServer::drain() { impl_->drain(); }
 
 std::size_t HttpServer::connections() const { return impl_->connections(); }
 

@@ -64,6 +64,9 @@ class HttpServer {
   ~HttpServer();
 
   std::size_t connections() const;
+  /// Takes no more connections; what waits to be accepted stays for a successor. Of those that are open, what
+  /// was said before this is answered, and whoever says more finds the connection closed before it was read.
+  void drain();
 
  private:
   class Impl;

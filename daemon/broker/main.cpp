@@ -2,19 +2,26 @@
 // and opens no network socket; fob-exchange does the talking to the authority.
 #include "daemon/broker/app_interface.hpp"
 #include "daemon/broker/broker.hpp"
+#include "daemon/broker/confinement.hpp"
 #include "daemon/broker/exchange_process.hpp"
 #include "daemon/broker/http_server.hpp"
+#include "daemon/broker/kept_profiles.hpp"
+#include "daemon/broker/launcher.hpp"
+#include "daemon/broker/listeners.hpp"
 #include "daemon/broker/operator_interface.hpp"
+#include "daemon/broker/service_manager.hpp"
+#include "daemon/broker/supervision.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
 #include "daemon/config/locations.hpp"
 #include "daemon/config/store_choice.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/file.hpp"
-#include "ipc/transport/unix_listener.hpp"
+#include "ipc/base/handed_descriptors.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <cstdio>
@@ -22,7 +29,6 @@
 #include <grp.h>
 #include <optional>
 #include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace {
@@ -31,6 +37,13 @@ using namespace fob;
 
 // Descriptors that are not connections: sockets, timers, exchangers, log.
 constexpr unsigned long k_reserved_descriptors = 128;
+// How long the requests and exchanges under way have when fobd ends: an exchange takes a few hundred
+// milliseconds, and whoever restarts fobd is waiting.
+constexpr std::chrono::seconds k_time_to_end{3};
+constexpr std::chrono::milliseconds k_look_again{10};
+const wire::Problem k_ending{ErrorCode::timeout, "fobd is being restarted; ask again",
+                             std::chrono::seconds(1)};
+constexpr std::size_t k_max_boot_id = 64;
 // Half of them for one user: enough for a thousand connections, and a bound on what a hostile one can hold.
 constexpr unsigned long k_most_connections = 2400;
 
@@ -47,66 +60,113 @@ broker::ServerLimits limits_for(unsigned long descriptors) {
   return {.connections = connections, .connections_per_uid = connections / 2};
 }
 
-// Root or the admin group's members reach control.sock by its mode already; who they are is checked again per
-// call.
-transport::ListenerMode control_mode(std::optional<gid_t> group) {
-  const bool can_give = group && (::geteuid() == 0 || ::getegid() == *group);
-  return can_give ? transport::ListenerMode{0660, group} : transport::ListenerMode{0600, std::nullopt};
-}
-
 broker::ExchangeProgram exchange_program(const config::Locations& at) {
-  return {config::sibling_program("fob-exchange"),
-          {"--config", at.config_file.string(), "--runtime-dir", at.runtime_dir.string(), "--state-dir",
-           at.state_dir.string()}};
+  broker::ExchangeProgram program;
+  program.program = config::sibling_program("fob-exchange");
+  program.arguments = {"--config",    at.config_file.string(), "--runtime-dir", at.runtime_dir.string(),
+                       "--state-dir", at.state_dir.string()};
+  return program;
 }
 
 broker::PromotionProgram promotion_program(const config::Locations& at) {
-  return {config::sibling_program("fob"),
-          {"--config", at.config_file.string(), "--state-dir", at.state_dir.string()}};
+  broker::PromotionProgram program;
+  program.program = config::sibling_program("fob");
+  program.arguments = {"--config", at.config_file.string(), "--state-dir", at.state_dir.string()};
+  return program;
+}
+
+// What the launcher may run, and nothing else: the exchanger as it is, and a promotion of some profile.
+std::vector<broker::LaunchForm> launch_forms(const config::Locations& at) {
+  const auto exchange = exchange_program(at);
+  const auto promotion = promotion_program(at);
+  std::vector<broker::LaunchForm> forms;
+  for (const auto& [program, arguments] :
+       {std::pair(exchange.program, exchange.arguments), std::pair(promotion.program, promotion.arguments)}) {
+    std::vector<std::string> words = {program.string()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    forms.push_back(broker::exactly(words));
+  }
+  using Kind = broker::LaunchWord::Kind;
+  auto& form = forms.back();
+  for (const auto* word : {"credential", "promote"}) form.push_back({Kind::exact, word});
+  form.push_back({Kind::profile_name, ""});
+  form.push_back({Kind::exact, "--version"});
+  form.push_back({Kind::number, ""});
+  form.push_back({Kind::exact, "--if-untested"});
+  return forms;
+}
+
+// Descriptors of systemd's, by what they are for.
+struct Handed {
+  std::vector<HandedDescriptor> sockets, kept;
+};
+
+Result<Handed> take_handed() {
+  auto all = take_handed_descriptors();
+  if (!all) return all.error();
+  Handed handed;
+  for (auto& one : *all) {
+    auto& list = one.name.starts_with(broker::k_kept_prefix) ? handed.kept : handed.sockets;
+    list.push_back(std::move(one));
+  }
+  return handed;
 }
 
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
-  Daemon(const config::Locations& at, config::Config config, spdlog::logger& log)
+  Daemon(const config::Locations& at, config::Config config, const broker::ServiceManager& manager,
+         broker::KeptProfiles& kept, const broker::Spawn& spawn, const SystemClock& clock,
+         spdlog::logger& log)
       : log_(log),
+        clock_(clock),
+        kept_(kept),
+        manager_(manager),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
-        broker_(std::move(config), at.config_file, ::geteuid(),
-                {io_.get_executor(), clock_, random_, log,
-                 broker::exchange_by_process(io_.get_executor(), exchange_program(at)),
-                 [this] {
-                   if (watch_) watch_->adjust();
-                 },
-                 broker::promote_by_process(io_.get_executor(), promotion_program(at))}) {
+        end_(io_),
+        broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, spawn)),
+        supervision_(io_, manager_, broker_, log) {
     watch_.emplace(io_.get_executor(), clock_, broker_, log);
   }
 
-  Result<void> serve(const config::Locations& at) {
-    auto lock = transport::lock_runtime_directory(at.runtime_dir);
-    if (!lock) return lock.error();
-    const auto admins = admin_group();
-    auto apps = transport::listen_at(at.app_socket(), {0666, std::nullopt});
-    if (!apps) return apps.error();
-    auto operators = transport::listen_at(at.control_socket(), control_mode(admins));
-    if (!operators) return operators.error();
-
+  void serve(const config::Locations& at, broker::Listeners listeners, std::optional<gid_t> admins) {
     const auto limits = limits_for(raise_descriptor_limit());
-    const broker::HttpServer app_server(io_, std::move(*apps), limits,
-                                        awake(broker::app_interface(broker_, clock_)), log_);
-    const broker::HttpServer operator_server(
-        io_, std::move(*operators), limits,
+    broker::HttpServer apps(io_, std::move(listeners.apps), limits,
+                            awake(broker::app_interface(broker_, clock_)), log_);
+    broker::HttpServer operators(
+        io_, std::move(listeners.operators), limits,
         awake(broker::operator_interface(broker_, clock_, {::geteuid(), admins}, log_)), log_);
+    servers_ = {&apps, &operators};
     watch_signals();
     log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
               at.app_socket().string());
+    supervision_.begin();
     io_.run();
-    ::unlink(at.app_socket().c_str());
-    ::unlink(at.control_socket().c_str());
-    log_.info("fobd ends");
-    return {};
   }
 
  private:
+  broker::Surroundings surroundings(const config::Locations& at, const broker::Spawn& spawn) {
+    auto exchange = exchange_program(at);
+    exchange.spawn = spawn;
+    auto promotion = promotion_program(at);
+    promotion.spawn = spawn;
+    broker::Surroundings around{io_.get_executor(), clock_, random_, log_,
+                                broker::exchange_by_process(io_.get_executor(), std::move(exchange))};
+    around.promote = broker::promote_by_process(io_.get_executor(), std::move(promotion));
+    around.stirred = [this] {
+      if (!watch_) return;  // both are made after the broker, which stirs while it is being made
+      watch_->adjust();
+      supervision_.stirred();
+    };
+    around.recall = [this](const auto& profile, const auto& purpose) {
+      return kept_.recall(profile, purpose);
+    };
+    around.keep = [this](const auto& profile, const auto& purpose, const auto& state) {
+      kept_.keep(profile, purpose, state);
+    };
+    return around;
+  }
+
   // Whoever asks first after the device slept finds that noticed.
   broker::Handler awake(broker::Handler handler) {
     return [this, handler = std::move(handler)](broker::Request request) {
@@ -118,33 +178,103 @@ class Daemon {
   void watch_signals() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
-      if (signal != SIGHUP) return io_.stop();
-      (void)broker_.reload();  // it has logged its outcome, and a signal has nobody to answer to
+      if (signal == SIGHUP) {
+        reload();
+      } else if (ending_since_) {
+        return io_.stop();
+      } else {
+        begin_to_end();
+      }
       watch_signals();
     });
   }
 
+  void reload() {
+    supervision_.reloading(clock_.awake_time());
+    (void)broker_.reload();  // it has logged its outcome, and a signal has nobody to answer to
+    supervision_.reloaded();
+  }
+
+  // What was asked is answered, and who connects from now on waits for the next fobd.
+  void begin_to_end() {
+    ending_since_ = clock_.boot_now();
+    supervision_.end();
+    for (auto* server : servers_) server->drain();
+    end_when_done();
+  }
+
+  void end_when_done() {
+    const bool late = clock_.boot_now() - *ending_since_ > k_time_to_end;
+    if (late) broker_.retire(k_ending);
+    std::size_t open = 0;
+    for (const auto* server : servers_) open += server->connections();
+    const bool exchanging = manager_.present() && broker_.exchanging();
+    if (!late && (open > 0 || exchanging)) {
+      end_.expires_after(k_look_again);
+      end_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) end_when_done();
+      });
+      return;
+    }
+    kept_.forget_waits();
+    // A moment for the answers to those that were retired.
+    end_.expires_after(k_look_again);
+    end_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
+  }
+
   spdlog::logger& log_;
-  SystemClock clock_;
+  const SystemClock& clock_;
+  broker::KeptProfiles& kept_;
+  const broker::ServiceManager& manager_;
   SystemRandom random_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
-  std::optional<broker::SurroundingsWatch>
-      watch_;  ///< made after the broker, which asks for it while being made
+  boost::asio::steady_timer end_;
+  std::optional<BootTime> ending_since_;
+  std::vector<broker::HttpServer*> servers_;
+  std::optional<broker::SurroundingsWatch> watch_;
   broker::Broker broker_;
+  broker::Supervision supervision_;
 };
 
 Result<void> run(const config::Locations& at, spdlog::logger& log) {
+  auto handed = take_handed();
+  if (!handed) return handed.error();
+  auto manager = broker::ServiceManager::of(config::process_environment, ::getpid());
+  if (!manager) return manager.error();
   auto config = config::load(at.config_file);
   if (!config) return config.error();
   if (config->profiles.empty())
     log.warn("{} configures no profile; add one, for example [profile.prod-query]", at.config_file.string());
   const auto choice = config::choose_store(*config, config::look_for_stores(at, config::process_environment));
   log.info("first credentials go to the store \"{}\", since {}", to_string(choice.kind), choice.why);
-  // Any user's app may connect (a grant decides), so it must be able to reach the socket.
-  if (auto made = make_directory(at.runtime_dir, 0755, ErrorCode::config); !made) return made.error();
-  Daemon daemon(at, std::move(*config), log);
-  return daemon.serve(at);
+  const auto boot_id = read_file("/proc/sys/kernel/random/boot_id", k_max_boot_id, ErrorCode::internal);
+  if (!boot_id) return boot_id.error();
+
+  const auto admins = admin_group();
+  auto listeners = broker::listen_for_both(at, admins, std::move(handed->sockets));
+  if (!listeners) return listeners.error();
+  const auto launcher = broker::Launcher::start(launch_forms(at));
+  if (!launcher) return launcher.error();
+  const auto confined = broker::confine_broker(at);
+  if (!confined) return confined.error();
+  if (!confined->empty()) log.warn("{}", *confined);
+
+  const SystemClock clock;
+  broker::KeptProfiles kept(*manager, clock, *boot_id, log);
+  kept.take_back(std::move(handed->kept));
+  Daemon daemon(
+      at, std::move(*config), *manager, kept,
+      [launcher = *launcher](const auto& words, int input, int output) {
+        return launcher->spawn(words, input, output);
+      },
+      clock, log);
+  kept.forget_the_rest();
+  const UniqueFd lock = std::move(listeners->lock);
+  daemon.serve(at, std::move(*listeners), admins);
+  if (lock) broker::remove_sockets(at);
+  log.info("fobd ends");
+  return {};
 }
 
 }  // namespace

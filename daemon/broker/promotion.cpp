@@ -29,7 +29,7 @@ asio::awaitable<PromotionOutcome> promote_once(asio::any_io_executor executor, P
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
   words.insert(words.end(), {"credential", "promote", std::move(profile), "--version",
                              std::to_string(version), "--if-untested"});
-  auto spawned = spawn(std::move(words), nothing.get(), nothing.get());
+  auto spawned = program.spawn(std::move(words), nothing.get(), nothing.get());
   if (!spawned) co_return failure(spawned.error().detail);
 
   const auto child = std::make_shared<Child>(std::move(*spawned));

@@ -3,6 +3,7 @@
 // else, and that nobody else is trying it (--if-untested).
 #pragma once
 
+#include "daemon/broker/child_process.hpp"
 #include "daemon/core/slot_choice.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -31,6 +32,7 @@ struct PromotionProgram {
   std::filesystem::path program;                                   ///< fob
   std::vector<std::string> arguments;                              ///< --config and --state-dir
   std::chrono::milliseconds deadline = wire::k_exchange_deadline;  ///< one that runs for longer is killed
+  Spawn spawn = broker::spawn;
 };
 
 /// A Promote that runs `program` each time. One that is cancelled kills it.

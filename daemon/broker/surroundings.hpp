@@ -3,6 +3,7 @@
 
 #include "daemon/broker/exchange_process.hpp"
 #include "daemon/broker/promotion.hpp"
+#include "daemon/core/refresh.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/random.hpp"
 
@@ -10,6 +11,7 @@
 #include <spdlog/logger.h>
 
 #include <functional>
+#include <string>
 
 namespace fob::broker {
 
@@ -23,6 +25,12 @@ struct Surroundings {
   /// Called when a keeper may have begun or ceased to mind the network; see TokenKeeper::minds_network().
   std::function<void()> stirred = [] {};
   Promote promote = promote_nothing;
+  /// What the fobd before left of a profile, whose tokens are for `purpose`; and what this one leaves. See
+  /// KeptProfiles.
+  std::function<core::Resumption(const std::string& profile, const std::string& purpose)> recall =
+      [](const auto&, const auto&) { return core::Resumption(); };
+  std::function<void(const std::string& profile, const std::string& purpose, const core::Resumption& state)>
+      keep = [](const auto&, const auto&, const auto&) {};
 };
 
 }  // namespace fob::broker

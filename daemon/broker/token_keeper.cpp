@@ -36,11 +36,13 @@ TokenKeeper::TokenKeeper(std::string profile, KeeperSettings settings, const Sur
       around_(surroundings),
       machine_(settings.refresh, surroundings.clock.boot_now()),
       slots_(std::make_shared<SlotExchange>(profile_, settings.auto_fallback, surroundings)),
-      timer_(surroundings.executor) {}
+      timer_(surroundings.executor),
+      purpose_(std::move(settings.purpose)) {}
 
 void TokenKeeper::start() {
   asio::co_spawn(around_.executor, keep_time(shared_from_this()), asio::detached);
-  apply(machine_.on_start(around_.clock.boot_now()));
+  left_ = around_.recall(profile_, purpose_);
+  apply(machine_.on_resumed(around_.clock.boot_now(), left_));
 }
 
 void TokenKeeper::reconfigure(KeeperSettings settings, bool worth_a_try) {
@@ -165,7 +167,17 @@ void TokenKeeper::apply(core::Actions actions) {
   }
   if (actions.exchange) begin_exchange();
   if (actions.publish) wake_followers();
+  leave_behind();
   around_.stirred();
+}
+
+// Only what an exchange brought is worth a write; and while one is under way, what was true before it.
+void TokenKeeper::leave_behind() {
+  if (machine_.exchanging()) return;
+  core::Resumption state = machine_.resumption(around_.clock.boot_now());
+  if (state.token == left_.token && state.retry_at == left_.retry_at) return;
+  left_ = std::move(state);
+  around_.keep(profile_, purpose_, left_);
 }
 
 // The one that was given up must have ended first: there are never two at once.

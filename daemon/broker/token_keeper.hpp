@@ -29,6 +29,7 @@ class Following;
 using TokenOutcome = boost::system::result<core::TokenPtr, wire::Problem>;
 
 struct KeeperSettings {
+  std::string purpose;  ///< whose tokens these are and for what; the same for the keeper's life
   core::RefreshSettings refresh;
   bool auto_fallback = false;  ///< use another credential that works while the one in force is refused
 };
@@ -62,6 +63,7 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   /// What apps can have now: a token, or why there is none.
   TokenOutcome available() const;
   bool retired() const { return retired_.has_value(); }
+  bool exchanging() const { return in_flight_; }
   /// Whether a network that comes up would make a difference.
   bool minds_network() const { return !retired_ && machine_.minds_network(); }
 
@@ -96,6 +98,7 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   core::Actions take(const wire::ExchangeSuccess& success);
   core::Actions take(const core::Failure& failure);
   void end_alarm(std::string_view why);
+  void leave_behind();
   TokenOutcome outcome();
   wire::Problem problem() const;
   boost::asio::awaitable<void> await_settlement(BootTime until);
@@ -109,6 +112,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   std::shared_ptr<SlotExchange> slots_;
   core::RefusalAlarm alarm_;
   transport::BootTimer timer_;
+  std::string purpose_;
+  core::Resumption left_;  ///< what a successor would find
   std::optional<wire::Problem> retired_;
   BootTime began_;  ///< when the exchange under way was begun, as this process saw it
   boost::asio::cancellation_signal abandon_;

@@ -44,6 +44,15 @@ Result<void> check_proxy(std::string_view text) {
   return fail(ErrorCode::config, "proxy must be http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT");
 }
 
+std::uint16_t port_of(std::string_view text) {
+  const auto url = boost::urls::parse_uri_reference(boosted(text));
+  if (!url) return 0;
+  if (url->port_number() != 0) return url->port_number();
+  if (url->scheme() == "https") return 443;
+  // libcurl's default for a proxy that names no port.
+  return url->scheme() == "http" ? 80 : 1080;
+}
+
 std::string without_password(std::string_view text) {
   auto parsed = boost::urls::parse_uri_reference(boosted(text));
   if (!parsed || !parsed->has_userinfo()) return std::string(text);

@@ -3,6 +3,8 @@
 
 #include "ipc/base/result.hpp"
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace fob::config {
@@ -15,6 +17,9 @@ Result<void> check_endpoint(std::string_view url);
 
 /// Fails with ErrorCode::config unless `url` is http://… or https://… or socks5h://… with a host.
 Result<void> check_proxy(std::string_view url);
+
+/// The TCP port of a URL that check_endpoint() or check_proxy() let through: what it says, or its scheme's.
+std::uint16_t port_of(std::string_view url);
 
 /// `url` with its user and password replaced by "***".
 std::string without_password(std::string_view url);

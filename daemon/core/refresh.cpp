@@ -50,6 +50,19 @@ Actions Refresh::on_start(BootTime now) {
   return attempt(now);
 }
 
+Actions Refresh::on_resumed(BootTime now, Resumption left) {
+  if (!left.token && !left.retry_at) return on_start(now);
+  token_ = std::move(left.token);
+  refresh_at_ = token_ ? left.due : now;
+  attempted_ = token_ ? token_->started : now;
+  last_failure_ = std::move(left.failure);
+  if (left.retry_at && last_failure_) {
+    const bool needs_person = policy_of(last_failure_->code).needs_person;
+    return attempt_at(now, std::max(*left.retry_at, now), needs_person ? Reason::probe : Reason::retry);
+  }
+  return wants_keeping() ? attempt_at(now, std::max(refresh_at_, now), Reason::refresh) : sleep(now);
+}
+
 Actions Refresh::on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try) {
   settings_ = settings;
   last_demand_ = now;
@@ -192,6 +205,15 @@ Availability Refresh::availability(BootTime now) const {
   Availability availability{token(now), std::nullopt};
   if (!availability.token && last_failure_) availability.why_not = last_failure_->code;
   return availability;
+}
+
+Resumption Refresh::resumption(BootTime now) const {
+  Resumption left{token(now), refresh_at_, std::nullopt, std::nullopt};
+  if (last_failure_ && next_attempt_) {
+    left.retry_at = next_attempt_;
+    left.failure = last_failure_;
+  }
+  return left;
 }
 
 bool Refresh::minds_network() const {

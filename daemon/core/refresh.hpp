@@ -48,6 +48,15 @@ struct Availability {
   bool operator==(const Availability&) const = default;
 };
 
+/// What a successor of this process is to go on from: no exchange is made again that was made, and no wait is
+/// cut short.
+struct Resumption {
+  TokenPtr token;                    ///< alive, or nothing
+  BootTime due;                      ///< when `token` is to be replaced
+  std::optional<BootTime> retry_at;  ///< the last exchange failed, and the next one is to be then
+  std::optional<Failure> failure;    ///< how; set where retry_at is
+};
+
 /// What a request for a token gets now.
 enum class Verdict : std::uint8_t {
   serve,     ///< the token at hand
@@ -62,6 +71,8 @@ class Refresh {
 
   /// The beginning of it all.
   Actions on_start(BootTime now);
+  /// The same, where a predecessor of this process left something; see resumption().
+  Actions on_resumed(BootTime now, Resumption left);
   /// Other settings for the same authority: the token stays. `worth_a_try`: the way to the authority changed
   /// too, so that what failed before may now go well.
   Actions on_settings_changed(BootTime now, RefreshSettings settings, bool worth_a_try);
@@ -94,6 +105,8 @@ class Refresh {
   /// The token at hand if it is alive; never a dead one.
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
   Availability availability(BootTime now) const;
+  /// What this machine would go on from. While an exchange is under way, what is known is about to change.
+  Resumption resumption(BootTime now) const;
   bool ever_had_token() const { return token_ != nullptr; }
   const RefreshSettings& settings() const { return settings_; }
   bool exchanging() const { return exchanging_; }

@@ -2,6 +2,7 @@
 // line to stdout and ends; whatever goes wrong with the exchange is said in that line (design.md §1). Exits 0
 // when a line was written, 2 on a wrong command line, 1 otherwise.
 #include "daemon/config/locations.hpp"
+#include "daemon/exchanger/confinement.hpp"
 #include "daemon/exchanger/exchange.hpp"
 #include "daemon/exchanger/http_exchange.hpp"
 #include "daemon/exchanger/request_line.hpp"
@@ -30,8 +31,13 @@ fob::wire::ExchangeAnswer answer_for(const fob::config::Locations& locations) {
         fob::ErrorCode::config, 0, "fob-exchange got no request: " + line.error().detail, {}};
   const fob::exchanger::HttpLibrary http;
   const fob::SystemClock clock;
-  return fob::exchanger::exchange(
-      *line, {locations, clock, [&http](const auto& request) { return http.post(request); }, k_build_epoch});
+  // By now all is read that is needed but for what TLS and the resolver read.
+  const auto post = [&](const fob::exchanger::HttpRequest& request) -> fob::exchanger::HttpOutcome {
+    if (const auto confined = fob::exchanger::confine_to(request, locations); !confined)
+      std::fprintf(stderr, "fob-exchange: %s\n", confined.error().detail.c_str());
+    return http.post(request);
+  };
+  return fob::exchanger::exchange(*line, {locations, clock, post, k_build_epoch});
 }
 
 int run(int argc, char** argv) {

@@ -32,12 +32,24 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path) {
   return address;
 }
 
-Result<void> remove_stale(const std::filesystem::path& path) {
+// A socket that a crash left refuses connections. One that takes them is somebody's, say systemd's.
+bool somebody_listens(const sockaddr_un& address) {
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) return false;
+  const int outcome = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  return outcome == 0 || errno == EAGAIN;
+}
+
+Result<void> remove_stale(const std::filesystem::path& path, const sockaddr_un& address) {
   struct stat facts {};
   if (::lstat(path.c_str(), &facts) != 0)
     return errno == ENOENT ? Result<void>() : fail(ErrorCode::config, with_errno(path.string()));
   if (!S_ISSOCK(facts.st_mode))
     return fail(ErrorCode::config, path.string() + " is in the way and is not a socket; move it away");
+  if (somebody_listens(address))
+    return fail(ErrorCode::config,
+                "somebody listens at " + path.string() +
+                    " already, perhaps systemd (fob.socket); stop that, or use another --runtime-dir");
   if (::unlink(path.c_str()) != 0) return fail(ErrorCode::config, with_errno(path.string()));
   return {};
 }
@@ -84,7 +96,7 @@ Result<UniqueFd> lock_runtime_directory(const std::filesystem::path& directory) 
 Result<UniqueFd> listen_at(const std::filesystem::path& path, ListenerMode mode) {
   const auto address = address_of(path);
   if (!address) return address.error();
-  if (auto removed = remove_stale(path); !removed) return removed.error();
+  if (auto removed = remove_stale(path, *address); !removed) return removed.error();
 
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd || bind_privately(fd.get(), *address) != 0)

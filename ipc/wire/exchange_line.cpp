@@ -2,25 +2,12 @@
 
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
+#include "ipc/wire/scopes.hpp"
 
 namespace fob::wire {
 namespace {
 
 constexpr std::int64_t k_version = 1;
-
-Result<std::vector<std::string>> decode_scopes(const Json& object) {
-  std::vector<std::string> scopes;
-  const auto found = object.find("scopes");
-  if (found == object.end()) return scopes;
-  if (!found->is_array() || found->size() > k_max_scopes)
-    return fail(ErrorCode::bad_answer, "scopes is not a short list");
-  for (const auto& scope : *found) {
-    if (!scope.is_string() || !is_scope(scope.get_ref<const std::string&>()))
-      return fail(ErrorCode::bad_answer, "a scope is not a scope");
-    scopes.push_back(scope.get<std::string>());
-  }
-  return scopes;
-}
 
 std::optional<std::chrono::milliseconds> milliseconds_member(const Json& object, const char* name) {
   const auto value = integer_member(object, name);
@@ -48,7 +35,7 @@ Result<ExchangeAnswer> decode_success(const Json& object) {
   success.credential_version = static_cast<std::uint64_t>(*version);
   success.clock_skew = milliseconds_member(object, "clock_skew_ms");
 
-  auto scopes = decode_scopes(object);
+  auto scopes = scopes_member(object);
   if (!scopes) return scopes.error();
   success.scopes = std::move(*scopes);
   return ExchangeAnswer(std::move(success));

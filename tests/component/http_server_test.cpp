@@ -344,5 +344,55 @@ TEST(RuntimeDirectory, IsForOneDaemon) {
   EXPECT_TRUE(transport::lock_runtime_directory(directory.path()));
 }
 
+TEST_F(HttpServerTest, WhatWasAskedBeforeADrainIsAnsweredAndNothingAfterIsRead) {
+  serve({16, 16});
+  const UniqueFd idle = connect(), asking = connect();
+  for (const auto* fd : {&idle, &asking}) {
+    send(*fd, "GET /a HTTP/1.1\r\nHost: fob\r\n\r\n");
+    EXPECT_THAT(receive(*fd), StartsWith("HTTP/1.1 200"));
+  }
+  send(asking, "GET /b HTTP/1.1\r\nHost: fob\r\n\r\n");
+  server_->drain();
+  const std::string more = "GET /c HTTP/1.1\r\nHost: fob\r\n\r\n";
+  EXPECT_EQ(::send(idle.get(), more.data(), more.size(), MSG_NOSIGNAL), -1) << "so it knows to ask anew";
+  EXPECT_EQ(errno, EPIPE);
+  const std::string answer = receive(asking);
+  EXPECT_THAT(answer, HasSubstr("GET /b"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close"));
+  for (int turns = 0; turns < 100 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, WhoHasOnlyJustConnectedCanStillAskDuringADrain) {
+  serve({16, 16});
+  const UniqueFd fresh = connect();
+  io_.run_for(std::chrono::milliseconds(1));
+  server_->drain();
+  send(fresh, "GET /a HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(fresh), HasSubstr("GET /a"));
+}
+
+TEST_F(HttpServerTest, ASilentConnectionDoesNotHoldUpADrain) {
+  serve({16, 16});
+  const UniqueFd silent = connect();
+  io_.run_for(std::chrono::milliseconds(1));
+  server_->drain();
+  for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, AReaderOfEventsIsToldToComeAgainByADrain) {
+  serve({16, 16});
+  const UniqueFd reader = connect();
+  send(reader, "GET /hello HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(reader), HasSubstr("text/event-stream"));
+  server_->drain();
+  for (int turns = 0; turns < 100 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
 }  // namespace
 }  // namespace fob::broker

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOMS = {
     "ipc/base": set(),
+    "ipc/confine": {"ipc/base"},
     "ipc/wire": {"ipc/base"},
     "ipc/transport": {"ipc/base", "ipc/wire"},
     "ipc/client": {"ipc/base", "ipc/wire"},
@@ -13,8 +14,8 @@ ROOMS = {
     "daemon/core": {"ipc/base"},
     "daemon/store": {"ipc/base", "ipc/wire", "daemon/config"},
     "daemon/fleet": {"ipc/base", "ipc/wire"},
-    "daemon/broker": {"ipc/base", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
-    "daemon/exchanger": {"ipc/base", "ipc/wire", "daemon/config", "daemon/store"},
+    "daemon/broker": {"ipc/base", "ipc/confine", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
+    "daemon/exchanger": {"ipc/base", "ipc/confine", "ipc/wire", "daemon/config", "daemon/store"},
     "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
                    "daemon/fleet"},
     "tests/authority": {"ipc/base", "ipc/wire"},
@@ -27,6 +28,7 @@ LIBRARIES = {
     "libsecret/": {"daemon/store"},
     "gio/": {"daemon/store"},
     "glib": {"daemon/store"},
+    "seccomp.h": {"ipc/confine"},
     "openssl/": {"daemon/exchanger", "tests/authority"},
     "boost/asio": {"ipc/transport", "daemon/broker", "tests/authority"},
     "boost/beast": {"ipc/client", "daemon/broker", "tests/authority"},

@@ -230,6 +230,14 @@ TEST(Endpoint, LoopbackIsTakenLiterally) {
     EXPECT_FALSE(is_loopback_host(host)) << host;
 }
 
+TEST(Endpoint, HasAPortWhetherItSaysSoOrNot) {
+  EXPECT_EQ(port_of("https://api.example/token"), 443);
+  EXPECT_EQ(port_of("https://api.example:8443/token"), 8443);
+  EXPECT_EQ(port_of("http://[::1]:9/token"), 9);
+  EXPECT_EQ(port_of("http://proxy.example"), 80);
+  EXPECT_EQ(port_of("socks5h://proxy.example"), 1080);
+}
+
 TEST(Endpoint, PlainHttpIsForLoopbackOnly) {
   for (const auto* url : {"https://api.example/token", "http://127.0.0.1:8080/v1/m2m/token", "http://[::1]/",
                           "http://localhost/x"})

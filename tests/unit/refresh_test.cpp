@@ -549,5 +549,62 @@ TEST(Policy, ARuleThatCannotBeJudgedMatchesNobody) {
   EXPECT_FALSE(policy.may_have(user(1001), "b"));
 }
 
+TEST(Refresh, GoesOnWithTheTokenOfTheProcessBefore) {
+  const Refresh before = with_token();
+  Refresh after({}, k_start + 10s);
+  const auto actions = after.on_resumed(k_start + 10s, before.resumption(k_start + 10s));
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_TRUE(actions.publish);
+  EXPECT_EQ(actions.wake_at, before.next_attempt()) << "it is refreshed when it would have been";
+  EXPECT_EQ(after.on_demand(k_start + 10s, {}, k_start + 15s).verdict, Verdict::serve);
+}
+
+TEST(Refresh, RefreshesAtOnceWhatBecameDueWhileNobodyWasThere) {
+  const auto left = with_token().resumption(k_start + 50s);
+  Refresh after({}, k_start + 95s);
+  const auto actions = after.on_resumed(k_start + 95s, left);
+  EXPECT_EQ(actions.wake_at, k_start + 95s);
+  EXPECT_TRUE(after.on_timer(k_start + 95s).exchange);
+}
+
+TEST(Refresh, StartsAnewWhereNothingWasLeft) {
+  Refresh machine({}, k_start);
+  EXPECT_TRUE(machine.on_resumed(k_start, {}).exchange);
+}
+
+TEST(Refresh, SitsOutTheWaitOfTheProcessBefore) {
+  Refresh before({}, k_start);
+  before.on_start(k_start);
+  before.on_failure(k_start, {ErrorCode::rate_limited, "later", 50s}, 0.5);
+  const auto left = before.resumption(k_start);
+  ASSERT_TRUE(left.retry_at);
+  Refresh after({}, k_start + 1s);
+  const auto actions = after.on_resumed(k_start + 1s, left);
+  EXPECT_FALSE(actions.exchange);
+  EXPECT_EQ(actions.wake_at, left.retry_at);
+  const auto asked = after.on_demand(k_start + 1s, {}, k_start + 6s);
+  EXPECT_EQ(asked.verdict, Verdict::fail) << "no demand shortens it";
+  EXPECT_EQ(after.last_failure()->code, ErrorCode::rate_limited) << "and apps are told why";
+  EXPECT_FALSE(after.on_change(k_start + 2s, Change::network_up).exchange) << "nor does a network";
+}
+
+TEST(Refresh, AfterACrashANetworkStillEndsAWaitForIt) {
+  Refresh before({}, k_start);
+  before.on_start(k_start);
+  before.on_failure(k_start, {ErrorCode::unreachable, "no route", {}}, 0.9);
+  Refresh after({}, k_start + 500ms);
+  after.on_resumed(k_start + 500ms, before.resumption(k_start + 500ms));
+  const auto actions = after.on_change(k_start + 600ms, Change::network_up);
+  EXPECT_TRUE(actions.exchange || actions.wake_at <= k_start + 2s);
+}
+
+TEST(Refresh, OnDemandATokenThatWasLeftNeedsNoTimer) {
+  Refresh after({.on_demand = true}, k_start);
+  const auto actions =
+      after.on_resumed(k_start, {a_token(k_start - 10s, 100s), k_start + 60s, std::nullopt, std::nullopt});
+  EXPECT_FALSE(actions.wake_at);
+  EXPECT_EQ(after.on_demand(k_start, {}, k_start + 5s).verdict, Verdict::serve);
+}
+
 }  // namespace
 }  // namespace fob::core
