@@ -3,8 +3,10 @@
 #include "daemon/broker/app_interface.hpp"
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/exchange_socket.hpp"
 #include "daemon/broker/http_server.hpp"
 #include "daemon/broker/operator_interface.hpp"
+#include "daemon/broker/promotion_socket.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
 #include "daemon/config/locations.hpp"
 #include "daemon/config/store_choice.hpp"
@@ -28,6 +30,7 @@
 namespace {
 
 using namespace fob;
+namespace asio = boost::asio;
 
 // Descriptors that are not connections: sockets, timers, exchangers, log.
 constexpr unsigned long k_reserved_descriptors = 128;
@@ -65,19 +68,28 @@ broker::PromotionProgram promotion_program(const config::Locations& at) {
           {"--config", at.config_file.string(), "--state-dir", at.state_dir.string()}};
 }
 
+broker::Exchange exchange_by(const asio::any_io_executor& executor, const config::Locations& at, bool units) {
+  if (units) return broker::exchange_by_socket(executor, at.exchange_sockets());
+  return broker::exchange_by_process(executor, exchange_program(at));
+}
+
+broker::Promote promote_by(const asio::any_io_executor& executor, const config::Locations& at, bool units) {
+  if (units) return broker::promote_by_socket(executor, at.promotion_socket());
+  return broker::promote_by_process(executor, promotion_program(at));
+}
+
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
-  Daemon(const config::Locations& at, config::Config config, spdlog::logger& log)
+  Daemon(const config::Locations& at, config::Config config, bool units, spdlog::logger& log)
       : log_(log),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         broker_(std::move(config), at.config_file, ::geteuid(),
-                {io_.get_executor(), clock_, random_, log,
-                 broker::exchange_by_process(io_.get_executor(), exchange_program(at)),
+                {io_.get_executor(), clock_, random_, log, exchange_by(io_.get_executor(), at, units),
                  [this] {
                    if (watch_) watch_->adjust();
                  },
-                 broker::promote_by_process(io_.get_executor(), promotion_program(at))}) {
+                 promote_by(io_.get_executor(), at, units)}) {
     watch_.emplace(io_.get_executor(), clock_, broker_, log);
   }
 
@@ -134,7 +146,7 @@ class Daemon {
   broker::Broker broker_;
 };
 
-Result<void> run(const config::Locations& at, spdlog::logger& log) {
+Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   auto config = config::load(at.config_file);
   if (!config) return config.error();
   if (config->profiles.empty())
@@ -143,7 +155,7 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   log.info("first credentials go to the store \"{}\", since {}", to_string(choice.kind), choice.why);
   // Any user's app may connect (a grant decides), so it must be able to reach the socket.
   if (auto made = make_directory(at.runtime_dir, 0755, ErrorCode::config); !made) return made.error();
-  Daemon daemon(at, std::move(*config), log);
+  Daemon daemon(at, std::move(*config), units, log);
   return daemon.serve(at);
 }
 
@@ -161,6 +173,10 @@ int main(int argc, char** argv) {
                  "where the sockets are (root: /run/fob; a user: $XDG_RUNTIME_DIR/fob)");
   app.add_option("--state-dir", flags.state_dir,
                  "where the file store is (root: /var/lib/fob; a user: ~/.local/state/fob)");
+  bool units = false;
+  app.add_flag("--units", units,
+               "ask the units fob-exchange@, fob-promote and fob-witness over their sockets in the runtime "
+               "directory, instead of starting the programs");
   app.set_version_flag("--version", "fobd " FOB_VERSION);
   try {
     app.parse(argc, argv);
@@ -173,7 +189,8 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     const auto log = spdlog::stderr_color_st("fobd");
     log->set_pattern("%^%l%$: %v");
-    const auto outcome = run(config::locate(flags, config::process_environment, ::geteuid() == 0), *log);
+    const auto outcome =
+        run(config::locate(flags, config::process_environment, ::geteuid() == 0), units, *log);
     if (outcome) return 0;
     log->error("{}", outcome.error().detail);
     return traits(outcome.error().code).exit_status;
