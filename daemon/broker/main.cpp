@@ -4,11 +4,13 @@
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/confinement.hpp"
 #include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/exchange_socket.hpp"
 #include "daemon/broker/http_server.hpp"
 #include "daemon/broker/kept_profiles.hpp"
 #include "daemon/broker/launcher.hpp"
 #include "daemon/broker/listeners.hpp"
 #include "daemon/broker/operator_interface.hpp"
+#include "daemon/broker/promotion_socket.hpp"
 #include "daemon/broker/service_manager.hpp"
 #include "daemon/broker/supervision.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
@@ -34,6 +36,7 @@
 namespace {
 
 using namespace fob;
+namespace asio = boost::asio;
 
 // Descriptors that are not connections: sockets, timers, exchangers, log.
 constexpr unsigned long k_reserved_descriptors = 128;
@@ -112,19 +115,46 @@ Result<Handed> take_handed() {
   return handed;
 }
 
+// How programs are started; nothing: units do what programs would.
+using Starter = std::optional<broker::Spawn>;
+
+Result<Starter> starter(const config::Locations& at, bool units) {
+  if (units) return Starter();
+  const auto launcher = broker::Launcher::start(launch_forms(at));
+  if (!launcher) return launcher.error();
+  return Starter([launcher = *launcher](const auto& words, int input, int output) {
+    return launcher->spawn(words, input, output);
+  });
+}
+
+broker::Exchange exchange_by(const asio::any_io_executor& executor, const config::Locations& at,
+                             const Starter& start) {
+  if (!start) return broker::exchange_by_socket(executor, at.exchange_sockets());
+  auto program = exchange_program(at);
+  program.spawn = *start;
+  return broker::exchange_by_process(executor, std::move(program));
+}
+
+broker::Promote promote_by(const asio::any_io_executor& executor, const config::Locations& at,
+                           const Starter& start) {
+  if (!start) return broker::promote_by_socket(executor, at.promotion_socket());
+  auto program = promotion_program(at);
+  program.spawn = *start;
+  return broker::promote_by_process(executor, std::move(program));
+}
+
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
   Daemon(const config::Locations& at, config::Config config, const broker::ServiceManager& manager,
-         broker::KeptProfiles& kept, const broker::Spawn& spawn, const SystemClock& clock,
-         spdlog::logger& log)
+         broker::KeptProfiles& kept, const Starter& start, const SystemClock& clock, spdlog::logger& log)
       : log_(log),
         clock_(clock),
         kept_(kept),
         manager_(manager),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         end_(io_),
-        broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, spawn)),
+        broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, start)),
         supervision_(io_, manager_, broker_, log) {
     watch_.emplace(io_.get_executor(), clock_, broker_, log);
   }
@@ -145,14 +175,10 @@ class Daemon {
   }
 
  private:
-  broker::Surroundings surroundings(const config::Locations& at, const broker::Spawn& spawn) {
-    auto exchange = exchange_program(at);
-    exchange.spawn = spawn;
-    auto promotion = promotion_program(at);
-    promotion.spawn = spawn;
-    broker::Surroundings around{io_.get_executor(), clock_, random_, log_,
-                                broker::exchange_by_process(io_.get_executor(), std::move(exchange))};
-    around.promote = broker::promote_by_process(io_.get_executor(), std::move(promotion));
+  broker::Surroundings surroundings(const config::Locations& at, const Starter& start) {
+    const auto executor = io_.get_executor();
+    broker::Surroundings around{executor, clock_, random_, log_, exchange_by(executor, at, start)};
+    around.promote = promote_by(executor, at, start);
     around.stirred = [this] {
       if (!watch_) return;  // both are made after the broker, which stirs while it is being made
       watch_->adjust();
@@ -237,7 +263,7 @@ class Daemon {
   broker::Supervision supervision_;
 };
 
-Result<void> run(const config::Locations& at, spdlog::logger& log) {
+Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   auto handed = take_handed();
   if (!handed) return handed.error();
   auto manager = broker::ServiceManager::of(config::process_environment, ::getpid());
@@ -254,8 +280,8 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   const auto admins = admin_group();
   auto listeners = broker::listen_for_both(at, admins, std::move(handed->sockets));
   if (!listeners) return listeners.error();
-  const auto launcher = broker::Launcher::start(launch_forms(at));
-  if (!launcher) return launcher.error();
+  const auto start = starter(at, units);
+  if (!start) return start.error();
   const auto confined = broker::confine_broker(at);
   if (!confined) return confined.error();
   if (!confined->empty()) log.warn("{}", *confined);
@@ -263,12 +289,7 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   const SystemClock clock;
   broker::KeptProfiles kept(*manager, clock, *boot_id, log);
   kept.take_back(std::move(handed->kept));
-  Daemon daemon(
-      at, std::move(*config), *manager, kept,
-      [launcher = *launcher](const auto& words, int input, int output) {
-        return launcher->spawn(words, input, output);
-      },
-      clock, log);
+  Daemon daemon(at, std::move(*config), *manager, kept, *start, clock, log);
   kept.forget_the_rest();
   const UniqueFd lock = std::move(listeners->lock);
   daemon.serve(at, std::move(*listeners), admins);
@@ -291,6 +312,10 @@ int main(int argc, char** argv) {
                  "where the sockets are (root: /run/fob; a user: $XDG_RUNTIME_DIR/fob)");
   app.add_option("--state-dir", flags.state_dir,
                  "where the file store is (root: /var/lib/fob; a user: ~/.local/state/fob)");
+  bool units = false;
+  app.add_flag("--units", units,
+               "ask the units fob-exchange@, fob-promote and fob-witness over their sockets in the runtime "
+               "directory, instead of starting the programs");
   app.set_version_flag("--version", "fobd " FOB_VERSION);
   try {
     app.parse(argc, argv);
@@ -303,7 +328,8 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     const auto log = spdlog::stderr_color_st("fobd");
     log->set_pattern("%^%l%$: %v");
-    const auto outcome = run(config::locate(flags, config::process_environment, ::geteuid() == 0), *log);
+    const auto outcome =
+        run(config::locate(flags, config::process_environment, ::geteuid() == 0), units, *log);
     if (outcome) return 0;
     log->error("{}", outcome.error().detail);
     return traits(outcome.error().code).exit_status;

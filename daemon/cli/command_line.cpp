@@ -1,5 +1,6 @@
 #include "daemon/cli/command_line.hpp"
 
+#include "daemon/cli/asked_promotion.hpp"
 #include "daemon/cli/config_commands.hpp"
 #include "daemon/cli/credential_commands.hpp"
 #include "daemon/cli/daemon_commands.hpp"
@@ -16,6 +17,7 @@
 #include <algorithm>
 #include <memory>
 #include <sstream>
+#include <unistd.h>
 
 namespace fob::cli {
 namespace {
@@ -89,6 +91,7 @@ class Commands {
   bool without_trial_ = false;
   std::uint64_t version_ = 0;
   bool if_untested_ = false;
+  bool asked_ = false;
   bool json_ = false;
   bool header_ = false;
   double min_ttl_ = -1;
@@ -150,14 +153,21 @@ void Commands::add_credential() {
 }
 
 void Commands::add_promotion(CLI::App& credential) {
-  CLI::App* promote =
-      add(credential, "promote", "Put the staged credential in force", [this](const Context& context) {
+  CLI::App* promote = add(
+      credential, "promote", "Put the staged credential in force",
+      [this](const Context& context) -> Result<int> {
+        if (asked_) return answer_promotion(STDIN_FILENO, STDOUT_FILENO, context);
+        if (profile_.empty())
+          return fail(ErrorCode::usage, "PROFILE is required; see: fob credential promote --help");
         return promote_credential(profile_, if_untested_ ? std::optional(version_) : std::nullopt, context);
       });
-  promote->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("")->required();
+  CLI::Option* profile = promote->add_option("PROFILE", profile_, "Profile in fob.toml")->type_name("");
   // For fobd, which has got a token with it and may not write to the store.
   CLI::Option* version = promote->add_option("--version", version_)->group("");
-  promote->add_flag("--if-untested", if_untested_)->group("")->needs(version);
+  CLI::Option* if_untested = promote->add_flag("--if-untested", if_untested_)->group("")->needs(version);
+  // The same, asked by a line on stdin.
+  CLI::Option* asked = promote->add_flag("--asked", asked_)->group("");
+  asked->excludes(profile)->excludes(version)->excludes(if_untested);
 }
 
 void Commands::add_token() {

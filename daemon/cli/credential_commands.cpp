@@ -68,6 +68,7 @@ Result<int> enrol_credential(Purpose purpose, const EnrolmentOptions& options, c
   if (!opened) return opened.error();
   if (auto known = require_profile(opened->config, context.locations().config_file, options.profile); !known)
     return known.error();
+  if (auto readable = units_here(context).check(opened->choice); !readable) return readable.error();
   const EnrolmentWorld world = world_of(*opened->store, context);
   Enrolment enrolment(world, options.profile);
   if (auto begun = enrolment.begin(purpose); !begun) return begun.error();
@@ -97,6 +98,7 @@ Result<int> migrate_credential(const std::string& profile, const std::string& to
     say("warning: " + profile + " is moved to " + store +
         ", but the old copy could not be deleted; see: fob credential list");
   }
+  follow_store(units_here(context), *opened->store, profile);
   if (opened->choice.configured && opened->choice.kind != *kind)
     say("[daemon] still says store = \"" + std::string(to_string(opened->choice.kind)) +
         "\", and the next rotation would move it back there; change that line to store = \"" + to + "\"");

@@ -73,6 +73,7 @@ Application apply_file(const std::filesystem::path& path, const ApplyOptions& op
   if (!opened) return failed(opened.error());
   auto signers = trusted_signers(opened->config, options);
   if (!signers) return failed(signers.error());
+  if (auto readable = units_here(context).check(opened->choice); !readable) return failed(readable.error());
   const auto identity = device_identity(*opened->store);
   if (!identity) return failed(identity.error());
   const Device device{

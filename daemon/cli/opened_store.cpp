@@ -32,14 +32,25 @@ Result<OpenedStore> open_configured_store(const Context& context) {
   return OpenedStore{std::move(*config), std::move(choice), std::move(store)};
 }
 
+// Before fobd asks again, its units are what the profile needs now.
+void follow_store(const ProfileUnits& units, store::CredentialStore& store, const std::string& profile) {
+  if (!units.are_here()) return;
+  // Of one that cannot be read now, nothing is known that the units should follow.
+  if (const auto where = store.whereabouts(profile)) units.follow(profile, *where);
+}
+
 EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
   const client::ControlClient fobd(context.daemon_locations().control_socket(), context.clock);
+  const ProfileUnits units = units_here(context);
   return {store,
           [&context](const std::string& profile) {
             return try_staged_credential(profile, config::sibling_program("fob-exchange"),
                                          context.locations(), context.clock, wire::k_exchange_deadline);
           },
-          [fobd](const std::string& profile) { return fobd.credentials_changed(profile); },
+          [fobd, units, &store](const std::string& profile) {
+            follow_store(units, store, profile);
+            return fobd.credentials_changed(profile);
+          },
           [](const std::string& message) { say(message); },
           [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); }};
 }

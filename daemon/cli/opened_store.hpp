@@ -4,6 +4,7 @@
 
 #include "daemon/cli/context.hpp"
 #include "daemon/cli/enrolment.hpp"
+#include "daemon/cli/profile_units.hpp"
 #include "daemon/config/store_choice.hpp"
 
 #include <memory>
@@ -19,7 +20,10 @@ struct OpenedStore {
 /// Fails with config.
 Result<OpenedStore> open_configured_store(const Context& context);
 
-/// `store` and `context` outlive it.
+/// Makes the profile's units what it needs where its credentials are now.
+void follow_store(const ProfileUnits& units, store::CredentialStore& store, const std::string& profile);
+
+/// Whoever tells fobd by it has the profile's units follow first. `store` and `context` outlive it.
 EnrolmentWorld world_of(store::CredentialStore& store, const Context& context);
 
 }  // namespace fob::cli

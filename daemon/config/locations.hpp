@@ -32,6 +32,9 @@ struct Locations {
 
   std::filesystem::path app_socket() const { return runtime_dir / "fob.sock"; }
   std::filesystem::path control_socket() const { return runtime_dir / "control.sock"; }
+  // Of the system installation's units, which systemd listens on:
+  std::filesystem::path exchange_sockets() const { return runtime_dir / "exchange"; }
+  std::filesystem::path promotion_socket() const { return runtime_dir / "promote.sock"; }
 };
 
 /// `is_root`: whether the system's places are meant where nothing else says.

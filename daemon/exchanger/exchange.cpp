@@ -96,6 +96,8 @@ ExchangeAnswer exchange(std::string_view line, const Surroundings& around) {
     return failed(fail(ErrorCode::config, "fob-exchange does not understand the request (" +
                                               request.error().detail +
                                               "); fobd and fob-exchange must be of one installation"));
+  if (around.only_profile && request->profile != *around.only_profile)
+    return failed(fail(ErrorCode::config, "this exchanger is for " + *around.only_profile + " only"));
   const auto config = config::load(around.locations.config_file);
   if (!config) return failed(config.error());
   const auto profile = find_profile(*config, request->profile, around.locations);

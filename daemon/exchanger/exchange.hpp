@@ -9,6 +9,8 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace fob::exchanger {
@@ -19,6 +21,7 @@ struct Surroundings {
   const Clock& clock;
   std::function<HttpOutcome(const HttpRequest&)> post;
   std::chrono::sys_seconds build_epoch;
+  std::optional<std::string> only_profile = {};  ///< the one that this exchanger is for; nothing: any
 };
 
 /// `line` is the request as it came.

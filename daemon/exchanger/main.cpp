@@ -1,20 +1,25 @@
 // fob-exchange: one credential turned into one token. Reads one request line from stdin, writes one answer
-// line to stdout and ends; whatever goes wrong with the exchange is said in that line (design.md §1). Exits 0
-// when a line was written, 2 on a wrong command line, 1 otherwise.
+// line to stdout and ends; whatever goes wrong with the exchange is said in that line (design.md §1). With a
+// listening socket from systemd it does the same for each connection. Exits 0 when a line was written, or
+// what was pending is served; 2 on a wrong command line, 1 otherwise.
 #include "daemon/config/locations.hpp"
+#include "daemon/exchanger/activation.hpp"
 #include "daemon/exchanger/confinement.hpp"
 #include "daemon/exchanger/exchange.hpp"
 #include "daemon/exchanger/http_exchange.hpp"
-#include "daemon/exchanger/request_line.hpp"
 #include "daemon/exchanger/secret_memory.hpp"
 #include "ipc/base/confine.hpp"
+#include "ipc/base/line.hpp"
 #include "ipc/wire/limits.hpp"
+#include "ipc/wire/names.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
+#include <string>
 #include <unistd.h>
 
 namespace {
@@ -23,12 +28,43 @@ namespace {
 constexpr std::chrono::seconds k_request_patience{5};
 constexpr std::chrono::sys_seconds k_build_epoch{std::chrono::seconds{FOB_BUILD_EPOCH}};
 
-fob::wire::ExchangeAnswer answer_for(const fob::config::Locations& locations) {
-  const auto line =
-      fob::exchanger::read_line(STDIN_FILENO, fob::wire::k_max_exchange_request, k_request_patience);
-  if (!line)
-    return fob::wire::ExchangeFailure{
-        fob::ErrorCode::config, 0, "fob-exchange got no request: " + line.error().detail, {}};
+struct Options {
+  fob::config::LocationFlags flags;
+  std::string profile;
+  std::string for_user;
+};
+
+bool answer(int in, int out, const fob::exchanger::Surroundings& around) {
+  const auto line = fob::read_line(in, fob::wire::k_max_exchange_request, k_request_patience);
+  if (line) return fob::write_line(out, fob::wire::encode(fob::exchanger::exchange(*line, around)));
+  const fob::wire::ExchangeFailure failure{
+      fob::ErrorCode::config, 0, "fob-exchange got no request: " + line.error().detail, {}};
+  return fob::write_line(out, fob::wire::encode(failure));
+}
+
+std::string is_profile_name(const std::string& text) {
+  return fob::wire::is_profile_name(text) ? "" : "this is no profile's name";
+}
+
+int say(const fob::Error& error) {
+  std::fprintf(stderr, "fob-exchange: %s\n", error.detail.c_str());
+  return 1;
+}
+
+int serve(const Options& options) {
+  auto handed = fob::take_handed_descriptors();
+  if (!handed) return say(handed.error());
+  const auto listener = fob::exchanger::listener_among(std::move(*handed));
+  if (!listener) return say(listener.error());
+  std::optional<uid_t> user;
+  if (!options.for_user.empty()) {
+    const auto found = fob::exchanger::user_called(options.for_user);
+    if (!found) return say(found.error());
+    user = *found;
+  }
+
+  const auto locations =
+      fob::config::locate(options.flags, fob::config::process_environment, ::geteuid() == 0);
   const fob::exchanger::HttpLibrary http;
   const fob::SystemClock clock;
   // By now all is read that is needed but for what TLS and the resolver read.
@@ -37,7 +73,12 @@ fob::wire::ExchangeAnswer answer_for(const fob::config::Locations& locations) {
       std::fprintf(stderr, "fob-exchange: %s\n", confined.error().detail.c_str());
     return http.post(request);
   };
-  return fob::exchanger::exchange(*line, {locations, clock, post, k_build_epoch});
+  fob::exchanger::Surroundings around{locations, clock, post, k_build_epoch};
+  if (!options.profile.empty()) around.only_profile = options.profile;
+  if (!*listener) return answer(STDIN_FILENO, STDOUT_FILENO, around) ? 0 : 1;
+  fob::exchanger::serve_pending(listener->get(), user,
+                                [&](int connection) { answer(connection, connection, around); });
+  return 0;
 }
 
 int run(int argc, char** argv) {
@@ -47,20 +88,25 @@ int run(int argc, char** argv) {
 
   CLI::App app(
       "Turns one profile's credential into one access token: a request line on stdin, an answer line on "
-      "stdout. Started by fobd or systemd.",
+      "stdout, or both on each connection of a socket from systemd. Started by fobd or systemd.",
       "fob-exchange");
-  fob::config::LocationFlags flags;
+  Options options;
+  auto& flags = options.flags;
   app.add_option("--config", flags.config, "the configuration file")->type_name("FILE");
   app.add_option("--runtime-dir", flags.runtime_dir, "where the sockets are")->type_name("DIR");
   app.add_option("--state-dir", flags.state_dir, "where the credentials are")->type_name("DIR");
+  app.add_option("--profile", options.profile, "answer for this profile and refuse all others")
+      ->type_name("NAME")
+      ->check(is_profile_name);
+  app.add_option("--for-user", options.for_user, "on a socket from systemd: answer this user, and root")
+      ->type_name("USER");
   app.set_version_flag("--version", "fob-exchange " FOB_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : fob::traits(fob::ErrorCode::usage).exit_status;
   }
-  const auto locations = fob::config::locate(flags, fob::config::process_environment, ::geteuid() == 0);
-  return fob::exchanger::write_line(STDOUT_FILENO, fob::wire::encode(answer_for(locations))) ? 0 : 1;
+  return serve(options);
 }
 
 }  // namespace

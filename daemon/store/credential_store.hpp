@@ -120,6 +120,8 @@ class CredentialStore {
   /// Every slot of every profile. What cannot be read is part of the answer.
   virtual Result<Listing> list() = 0;
 
+  /// Which store the profile's credentials are in; nothing where it has none.
+  virtual Result<std::optional<config::StoreKind>> whereabouts(const std::string& profile) = 0;
   /// What is staged. Fails with no_credential where nothing is.
   virtual Result<StagedCredential> staged(const std::string& profile) = 0;
   /// The highest serial of a fleet bundle that the profile has taken, and what became of the bundle `serial`.

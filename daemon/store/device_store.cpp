@@ -111,6 +111,17 @@ Result<StoredCredential> DeviceStore::load(const std::string& profile, Slot slot
   return StoredCredential{std::move(found->second.credential), found->second.version};
 }
 
+Result<std::optional<config::StoreKind>> DeviceStore::whereabouts(const std::string& profile) {
+  const auto record = read(profile);
+  if (!record) return record.error();
+  if (!*record || (*record)->slots.empty()) return std::optional<config::StoreKind>();
+  const auto placement = read_placement(vault_);
+  if (!placement) return placement.error();
+  const auto store = placed(*placement, profile);
+  if (!store) return store.error();
+  return std::optional((*store)->kind());
+}
+
 Result<StagedCredential> DeviceStore::staged(const std::string& profile) {
   const auto record = read(profile);
   if (!record) return record.error();

@@ -39,6 +39,7 @@ class DeviceStore final : public CredentialStore {
   Result<void> remove(const std::string& profile, Unread unread) override;
   Result<Listing> list() override;
 
+  Result<std::optional<config::StoreKind>> whereabouts(const std::string& profile) override;
   Result<StagedCredential> staged(const std::string& profile) override;
   Result<BundleStanding> bundle_standing(const std::string& profile, std::uint64_t serial) override;
   Result<Move> migrate(const std::string& profile, config::StoreKind to) override;

@@ -19,6 +19,9 @@ inline constexpr std::size_t k_max_credential_value = 4 * 1024;
 // One line from the exchanger: a token, its scopes and a detail. Also what it may be asked.
 inline constexpr std::size_t k_max_exchange_answer = 64 * 1024;
 inline constexpr std::size_t k_max_exchange_request = 1024;
+// To promote a staged credential: a profile and a version; back comes a word and a detail, in JSON's escapes.
+inline constexpr std::size_t k_max_promotion_request = 1024;
+inline constexpr std::size_t k_max_promotion_answer = 8 * 1024;
 // An answer a client reads from the daemon: a token answer, or a status with every profile.
 inline constexpr std::size_t k_max_answer = 4 * 1024 * 1024;
 // A detail is a sentence or two for a person.

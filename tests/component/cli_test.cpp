@@ -386,6 +386,28 @@ TEST_F(FobCommand, FobdPromotesWhatIsUntestedAndNothingElse) {
   EXPECT_THAT(list(), AllOf(HasSubstr("prod     current   2"), HasSubstr("prod     previous  1")));
 }
 
+TEST_F(FobCommand, FobdMayAskForAPromotionByALine) {
+  const auto ask = [&](const std::string& line) {
+    const auto outcome = run({"credential", "promote", "--asked"}, line + "\n");
+    EXPECT_EQ(outcome.status, 0) << "an answer was given";
+    return outcome.out;
+  };
+  run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
+  run({"credential", "rotate", "prod", "--no-trial"}, "other-id:" + k_other_secret);
+  EXPECT_THAT(ask(R"({"v":1,"profile":"prod","version":3})"),
+              StartsWith(R"({"v":1,"outcome":"left-alone","detail":"prod: version 3 is not staged)"));
+  const std::string promoted = R"({"v":1,"outcome":"promoted","detail":""})"
+                               "\n";
+  EXPECT_EQ(ask(R"({"v":1,"profile":"prod","version":2})"), promoted);
+  EXPECT_EQ(ask(R"({"v":1,"profile":"prod","version":2})"), promoted) << "it is in force";
+  EXPECT_THAT(list(), AllOf(HasSubstr("prod     current   2"), HasSubstr("prod     previous  1")));
+  for (const auto& bad : {std::string(R"({"v":1,"profile":"../prod","version":2})"), std::string("hello"),
+                          std::string(5000, 'x'), std::string()})
+    EXPECT_THAT(ask(bad), StartsWith(R"({"v":1,"outcome":"failed","detail":")"));
+  EXPECT_EQ(run({"credential", "promote", "prod", "--asked"}).status, 2);
+  EXPECT_EQ(run({"credential", "promote"}).status, 2);
+}
+
 TEST_F(FobCommand, MigrateWantsAStoreThatThereIs) {
   run({"credential", "add", "prod", "--no-trial"}, k_id + ":" + k_secret);
   const auto wrong = run({"credential", "migrate", "prod", "--to", "cloud"});

@@ -28,6 +28,8 @@ TEST(CommandLine, KnowsEveryCommand) {
                              Words{"credential", "list", "--json"},
                              Words{"credential", "rollback", "p"},
                              Words{"credential", "remove", "p"},
+                             Words{"credential", "promote", "p"},
+                             Words{"credential", "promote", "--asked"},
                              Words{"token"},
                              Words{"token", "p", "--min-ttl", "2.5"},
                              Words{"token", "--json"},

@@ -52,6 +52,9 @@ class NotedStore final : public store::CredentialStore {
   Result<void> roll_back(const std::string&) override { return {}; }
   Result<void> remove(const std::string&, store::Unread) override { return {}; }
   Result<store::Listing> list() override { return fail(ErrorCode::store_locked, "another is damaged"); }
+  Result<std::optional<config::StoreKind>> whereabouts(const std::string&) override {
+    return fail(ErrorCode::internal, "");
+  }
   Result<store::StagedCredential> staged(const std::string&) override {
     if (!slots.contains(Slot::next)) return fail(ErrorCode::no_credential, "nothing is staged");
     return store::StagedCredential{slots.at(Slot::next), staged_origin};

@@ -128,6 +128,16 @@ TEST_F(DeviceStoreTest, MigratesWithEverySlotAndLeavesNoCopy) {
   EXPECT_TRUE(keyring_.texts.empty());
 }
 
+TEST_F(DeviceStoreTest, TellsWhereAProfilesCredentialsAreWhileThereAreAny) {
+  EXPECT_EQ(store().whereabouts("prod").value(), std::nullopt);
+  enrol("prod", "old");
+  EXPECT_EQ(store().whereabouts("prod").value(), StoreKind::file);
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved);
+  EXPECT_EQ(store().whereabouts("prod").value(), StoreKind::secret_service);
+  ASSERT_TRUE(store().remove("prod", Unread::keep));
+  EXPECT_EQ(store().whereabouts("prod").value(), std::nullopt) << "what is left are counters";
+}
+
 TEST_F(DeviceStoreTest, MigrationRefusesWhatIsNotThereAndStoresThatAreNot) {
   EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().code, ErrorCode::no_credential);
   enrol("prod", "old");

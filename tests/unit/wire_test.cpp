@@ -4,6 +4,7 @@
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
+#include "ipc/wire/promotion_line.hpp"
 
 #include <gtest/gtest.h>
 
@@ -211,6 +212,33 @@ TEST(ExchangeLine, RefusesEveryWrongAnswer) {
         with("123456789", "-1"), with("\"query\"", "17"), with("\"query\"", "\"a b\""),
         good.substr(0, good.size() / 2)})
     EXPECT_FALSE(decode_exchange_answer(bad)) << bad;
+}
+
+TEST(PromotionLine, ComesBackAsItWent) {
+  EXPECT_EQ(encode(PromotionRequest{"prod-query", 7}), R"({"v":1,"profile":"prod-query","version":7})");
+  EXPECT_EQ(decode_promotion_request(R"({"v":1,"profile":"prod-query","version":7})").value(),
+            (PromotionRequest{"prod-query", 7}));
+  EXPECT_EQ(encode(PromotionAnswer{PromotionEnd::left_alone, "not\nours"}),
+            R"({"v":1,"outcome":"left-alone","detail":"not ours"})");
+  for (const auto outcome : {PromotionEnd::promoted, PromotionEnd::left_alone, PromotionEnd::failed}) {
+    const PromotionAnswer answer{outcome, "why"};
+    EXPECT_EQ(decode_promotion_answer(encode(answer)).value(), answer);
+  }
+  const PromotionAnswer longest{PromotionEnd::failed, std::string(k_max_detail, '\xff')};
+  EXPECT_TRUE(decode_promotion_answer(encode(longest))) << "in JSON's escapes it is longer";
+}
+
+TEST(PromotionLine, RefusesEveryWrongOne) {
+  for (const auto* bad :
+       {"", "{}", R"({"v":2,"profile":"p","version":7})", R"({"v":1,"profile":"../p","version":7})",
+        R"({"v":1,"profile":"p"})", R"({"v":1,"profile":"p","version":0})",
+        R"({"v":1,"profile":"p","version":-1})", R"({"v":1,"profile":"p","version":"7"})",
+        R"({"v":1,"profile":"p","version":1.5})", R"({"v":1,"profile":"p","version":99999999999999999999})",
+        R"({"v":1,"profile":"p","version":7,"force":true})"})
+    EXPECT_FALSE(decode_promotion_request(bad)) << bad;
+  for (const auto* bad : {"", "{}", R"({"v":2,"outcome":"promoted"})", R"({"v":1,"outcome":"fine"})",
+                          R"({"v":1,"outcome":true})"})
+    EXPECT_FALSE(decode_promotion_answer(bad)) << bad;
 }
 
 TEST(ProfileBody, TakesOneProfileAndNothingElse) {

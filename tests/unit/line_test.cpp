@@ -1,5 +1,6 @@
 // One line, bounded in size and time, from whatever stands for stdin.
-#include "daemon/exchanger/request_line.hpp"
+#include "ipc/base/line.hpp"
+
 #include "ipc/base/unique_fd.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-namespace fob::exchanger {
+namespace fob {
 namespace {
 
 using namespace std::chrono_literals;
@@ -73,4 +74,4 @@ TEST_F(RequestLineTest, AnAnswerThatNobodyTakesIsNoticed) {
 }
 
 }  // namespace
-}  // namespace fob::exchanger
+}  // namespace fob

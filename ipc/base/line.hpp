@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace fob::exchanger {
+namespace fob {
 
 /// The first line from `fd` without its newline; the end of input also ends it. Fails with
 /// ErrorCode::bad_request if it is longer than `limit` or not there within `patience`.
@@ -19,4 +19,4 @@ Result<std::string> read_line(int fd, std::size_t limit, std::chrono::millisecon
 /// Writes `line` and a newline. False if the other side is gone.
 bool write_line(int fd, std::string_view line);
 
-}  // namespace fob::exchanger
+}  // namespace fob

@@ -1,4 +1,4 @@
-#include "daemon/exchanger/request_line.hpp"
+#include "ipc/base/line.hpp"
 
 #include "ipc/base/file.hpp"
 
@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-namespace fob::exchanger {
+namespace fob {
 namespace {
 
 using std::chrono::milliseconds;
@@ -36,7 +36,7 @@ Result<std::string> read_line(int fd, std::size_t limit, milliseconds patience) 
       return fail(ErrorCode::bad_request, "no whole line within " + std::to_string(patience.count()) + " ms");
     const ssize_t n = ::read(fd, chunk.data(), chunk.size());
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (n < 0) return fail(ErrorCode::bad_request, with_errno("stdin"));
+    if (n < 0) return fail(ErrorCode::bad_request, with_errno("the line"));
     const std::string_view part(chunk.data(), static_cast<std::size_t>(n));
     line += part.substr(0, part.find('\n'));
     if (line.size() > limit)
@@ -62,4 +62,4 @@ bool write_line(int fd, std::string_view line) {
   return true;
 }
 
-}  // namespace fob::exchanger
+}  // namespace fob

@@ -1,0 +1,64 @@
+#include "daemon/exchanger/activation.hpp"
+
+#include "ipc/base/file.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <poll.h>
+#include <pwd.h>
+#include <sys/socket.h>
+
+namespace fob::exchanger {
+namespace {
+
+// Nothing where nobody asks for as long as that.
+UniqueFd next_connection(int listener) {
+  pollfd watched{listener, POLLIN, 0};
+  const int ready = ::poll(&watched, 1, static_cast<int>(k_linger.count()));
+  if (ready <= 0) return UniqueFd();
+  return UniqueFd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+bool may_ask(int connection, std::optional<uid_t> user) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  if (peer.uid == 0 || peer.uid == user) return true;
+  std::fprintf(stderr, "fob-exchange: user %u (process %d) may not ask, and was not answered\n",
+               static_cast<unsigned>(peer.uid), static_cast<int>(peer.pid));
+  return false;
+}
+
+}  // namespace
+
+Result<UniqueFd> listener_among(std::vector<HandedDescriptor> handed) {
+  if (handed.empty()) return UniqueFd();
+  if (handed.size() > 1)
+    return fail(ErrorCode::config, "systemd handed over " + std::to_string(handed.size()) +
+                                       " descriptors; fob-exchange takes one listening socket");
+  if (auto checked = check_listening(handed.front()); !checked) return checked.error();
+  return std::move(handed.front().fd);
+}
+
+Result<uid_t> user_called(const std::string& name) {
+  uid_t number = 0;
+  const char* const end = name.data() + name.size();
+  const auto parsed = std::from_chars(name.data(), end, number);
+  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
+  errno = 0;
+  const passwd* entry = ::getpwnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
+  if (entry != nullptr) return entry->pw_uid;
+  return fail(ErrorCode::config, "there is no user " + name + ", whom --for-user names");
+}
+
+void serve_pending(int listener, std::optional<uid_t> user,
+                   const std::function<void(int connection)>& serve) {
+  for (int taken = 0; taken < k_most_connections; ++taken) {
+    const UniqueFd connection = next_connection(listener);
+    if (!connection) return;
+    if (may_ask(connection.get(), user)) serve(connection.get());
+  }
+}
+
+}  // namespace fob::exchanger
