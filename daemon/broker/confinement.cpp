@@ -59,6 +59,7 @@ Result<std::string> confine_broker(const config::Locations& at) {
   confine::Reach reach;
   reach.readable.assign(k_readable.begin(), k_readable.end());
   reach.readable.push_back(at.config_file.parent_path());
+  reach.writable = {"/dev/null"};
   reach.removable = {at.runtime_dir};
   const auto abi = confine::limit_reach(reach);
   if (!abi) return abi.error();

@@ -34,6 +34,7 @@ struct NetPortAttributes {
 };
 
 constexpr std::uint64_t k_read_file = LANDLOCK_ACCESS_FS_READ_FILE;
+constexpr std::uint64_t k_of_files = k_read_file | LANDLOCK_ACCESS_FS_WRITE_FILE;
 constexpr std::uint64_t k_read = k_read_file | LANDLOCK_ACCESS_FS_READ_DIR;
 
 // The parts of the attributes that this kernel knows; it refuses a larger structure.
@@ -56,7 +57,7 @@ Result<void> allow(int ruleset, const std::filesystem::path& path, std::uint64_t
   if (!place) return {};
   struct stat facts {};
   if (::fstat(place.get(), &facts) != 0) return fail(ErrorCode::internal, with_errno(path.string()));
-  if (!S_ISDIR(facts.st_mode)) rights &= k_read_file;
+  if (!S_ISDIR(facts.st_mode)) rights &= k_of_files;
   landlock_path_beneath_attr rule{};
   rule.allowed_access = rights;
   rule.parent_fd = place.get();
@@ -75,6 +76,8 @@ Result<void> allow_port(int ruleset, std::uint16_t port) {
 Result<void> fill(int ruleset, int abi, const Reach& reach) {
   for (const auto& path : reach.readable)
     if (const auto allowed = allow(ruleset, path, k_read); !allowed) return allowed;
+  for (const auto& path : reach.writable)
+    if (const auto allowed = allow(ruleset, path, LANDLOCK_ACCESS_FS_WRITE_FILE); !allowed) return allowed;
   for (const auto& path : reach.removable)
     if (const auto allowed = allow(ruleset, path, LANDLOCK_ACCESS_FS_REMOVE_FILE); !allowed) return allowed;
   if (abi < 4) return {};

@@ -14,6 +14,7 @@ namespace fob::confine {
 /// Everything that is not named is refused. What does not exist when the rules are made stays out of reach.
 struct Reach {
   std::vector<std::filesystem::path> readable;  ///< files, and all that is in directories
+  std::vector<std::filesystem::path> writable;  ///< files that are there
   /// Directories in which files, and sockets, may be removed.
   std::vector<std::filesystem::path> removable;
   std::vector<std::uint16_t> tcp_ports;  ///< to connect to; none may be listened on. Kernels since 6.7

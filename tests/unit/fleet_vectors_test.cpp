@@ -18,8 +18,7 @@ namespace {
 
 // Every "    name = value" of the document; the values of a name that comes again are one value.
 std::map<std::string, std::string> vectors() {
-  const auto document =
-      std::filesystem::path(__FILE__).parent_path().parent_path().parent_path() / "docs" / "fleet-bundle.md";
+  const auto document = std::filesystem::path(FOB_SOURCE_DIR) / "docs" / "fleet-bundle.md";
   std::ifstream file(document);
   EXPECT_TRUE(file) << document;
   std::map<std::string, std::string> values;
