@@ -265,6 +265,12 @@ def test_many_starts_in_a_row_trip_no_limit(device):
     assert device.socket_is("staging") == ("enabled", "active")
 
 
+def test_each_exchanger_has_a_user_of_its_own(device):
+    users = {device.must("systemctl", "show", "--property=User", "--value", f"fob-exchange@{profile}").strip()
+             for profile in ("prod-query", "staging")}
+    assert len(users) == 2 and all(user.startswith("fob-x-") for user in users), users
+
+
 def test_an_exchanger_that_has_served_is_gone_soon(device):
     device.ask("prod-query", [request("prod-query")])
     wait_until(lambda: device.machine.enter("systemctl", "is-active", "fob-exchange@prod-query.service").returncode != 0,
@@ -272,7 +278,7 @@ def test_an_exchanger_that_has_served_is_gone_soon(device):
 
 
 def test_an_exchanger_cannot_read_the_credential_of_another_profile(device):
-    """With its very unit, but another program in the exchanger's place: while the other's runs, as the same user."""
+    """With its very unit, but another program in the exchanger's place: while the other's runs, even as the same user."""
     units = device.machine
     sleeper = EXCHANGE_SERVICE.replace("ExecStart=", "ExecStart=/bin/sleep infinity\n#")
     probe = EXCHANGE_SERVICE.replace("ExecStart=", 'ExecStart=/bin/sh -c "cat /run/credentials/*/*; ls /proc; '

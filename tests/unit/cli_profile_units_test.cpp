@@ -21,9 +21,10 @@ class ProfileUnitsTest : public testing::Test {
     const auto program = directory_.path() / "systemctl";
     EXPECT_TRUE(replace_file(program, "#!/bin/sh\necho \"$@\" >> " + asked_.string() + "\n" + script + "\n",
                              0700, ErrorCode::store));
-    return {here, {program, {}, std::chrono::seconds(60)}, [this](const std::string& message) {
-              said_.push_back(message);
-            }};
+    return {here,
+            {program, {}, std::chrono::seconds(60)},
+            [this](const std::string& message) { said_.push_back(message); },
+            directory_.path() / "settings"};
   }
   std::string asked() const {
     const auto text = read_file(asked_, 10000, ErrorCode::store);
@@ -44,7 +45,26 @@ TEST_F(ProfileUnitsTest, AStoredCredentialHasItsSocketEnabledAndNoExchangerWithA
   EXPECT_THAT(said_, IsEmpty());
 }
 
+TEST_F(ProfileUnitsTest, EachProfilesExchangerHasAUserOfItsOwnAsLongAsItIsNeeded) {
+  const auto drop_in = [this](const std::string& profile) {
+    return directory_.path() / "settings" / ("fob-exchange@" + profile + ".service.d") / "50-user.conf";
+  };
+  std::vector<std::string> texts;
+  for (const std::string profile : {"prod", "a.name.that-is_longer.than-any.user-may.have-0123456789"}) {
+    units().follow(profile, StoreKind::systemd_creds);
+    const auto text = read_file(drop_in(profile), 1000, ErrorCode::store);
+    ASSERT_TRUE(text) << text.error().detail;
+    EXPECT_THAT(*text, ::testing::ContainsRegex("\\[Service\\]\nUser=fob-x-[0-9a-f]{8}\n$"));
+    texts.push_back(*text);
+  }
+  EXPECT_NE(texts[0], texts[1]);
+  units().follow("prod", std::nullopt);
+  EXPECT_FALSE(std::filesystem::exists(drop_in("prod").parent_path()));
+}
+
 TEST_F(ProfileUnitsTest, AnEnabledSocketIsLeftAsItIs) {
+  units().follow("prod", StoreKind::systemd_creds);
+  std::filesystem::remove(asked_);
   units().follow("prod", StoreKind::systemd_creds);
   EXPECT_EQ(asked(),
             "is-enabled --quiet fob-exchange@prod.socket\n"
