@@ -24,7 +24,7 @@ bool may_ask(int connection, std::optional<uid_t> user) {
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  if (peer.uid == 0 || peer.uid == user) return true;
+  if (!user || peer.uid == 0 || peer.uid == *user) return true;
   std::fprintf(stderr, "fob-exchange: user %u (process %d) may not ask, and was not answered\n",
                static_cast<unsigned>(peer.uid), static_cast<int>(peer.pid));
   return false;

@@ -28,8 +28,9 @@ Result<UniqueFd> listener_among(std::vector<HandedDescriptor> handed);
 /// The user called `name`, which may also be a number. Fails with ErrorCode::config.
 Result<uid_t> user_called(const std::string& name);
 
-/// Serves the connections of root and of `user` by `serve`, until none is pending for k_linger or
-/// k_most_connections were taken. Others are closed unanswered, which is said on stderr.
+/// Serves the connections of root and of `user` (nothing: of whoever the socket's mode let in, which is all
+/// that can be told in a user namespace) by `serve`, until none is pending for k_linger or k_most_connections
+/// were taken. Others are closed unanswered, which is said on stderr.
 void serve_pending(int listener, std::optional<uid_t> user, const std::function<void(int connection)>& serve);
 
 }  // namespace fob::exchanger

@@ -98,7 +98,8 @@ int run(int argc, char** argv) {
   app.add_option("--profile", options.profile, "answer for this profile and refuse all others")
       ->type_name("NAME")
       ->check(is_profile_name);
-  app.add_option("--for-user", options.for_user, "on a socket from systemd: answer this user, and root")
+  app.add_option("--for-user", options.for_user,
+                 "on a socket from systemd: answer this user and root, and not whomever its mode lets in")
       ->type_name("USER");
   app.set_version_flag("--version", "fob-exchange " FOB_VERSION);
   try {

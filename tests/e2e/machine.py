@@ -17,7 +17,7 @@ from fob import BIN, PATIENCE, wait_until
 SUITE = "bookworm"
 # An init, what fob's programs link, and what systemd loads to reach a TPM.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libboost-url1.81.0", "libcurl4", "libsecret-1-0", "libsodium23",
-            "libspdlog1.10", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0"]
+            "libspdlog1.10", "ca-certificates", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0"]
 # Where the built programs are in there.
 PROGRAMS = "/opt/fob"
 # nspawn forbids these to a machine; a real one has them, and fob's units use some.
@@ -59,19 +59,41 @@ def make_root():
     return root
 
 
-class Machine:
-    """Booted, with the built programs in PROGRAMS; `tpm`: a directory for the state of a TPM, made if it is missing."""
+class Disk:
+    """What a machine writes, kept from one boot to the next. In memory, for not every file system can lie over another."""
 
-    def __init__(self, directory, tpm=None):
+    def __init__(self, directory):
+        self.place = Path(directory) / "disk"
+        self.place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "fob-test", self.place], check=True)
+        for name in ("upper", "work", "root"):
+            (self.place / name).mkdir()
+        self.root = self.place / "root"
+        layers = f"lowerdir={make_root()},upperdir={self.place / 'upper'},workdir={self.place / 'work'}"
+        subprocess.run(["mount", "-t", "overlay", "-o", layers, "overlay", self.root], check=True)
+
+    def close(self):
+        for place in (self.root, self.place):
+            subprocess.run(["umount", "--lazy", place], check=False)
+
+
+class Machine:
+    """Booted, with the built programs in PROGRAMS; `tpm`: a directory for the state of a TPM, made if it is missing;
+    `disk`: what it boots from, else it forgets everything with its end; `share`: a directory it sees as /opt/share."""
+
+    def __init__(self, directory, tpm=None, disk=None, share=None):
         self.directory = Path(directory)
         self.tpm_state = tpm
         self.tpm = None
         # For PID 1, who unseals for the units.
         settings = [f"--setenv=SYSTEMD_TPM2_DEVICE={self.tpm_device()}"] if tpm is not None else []
-        self.console = open(self.directory / "console", "wb")
+        storage = [f"--directory={disk.root}"] if disk else [f"--directory={make_root()}", "--volatile=overlay"]
+        if share:
+            storage.append(f"--bind-ro={share}:/opt/share")
+        self.console = open(self.directory / "console", "ab")
         self.nspawn = subprocess.Popen(
             [*WITH_CGROUPS, "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine=fob-{uuid.uuid4().hex[:12]}",
-             "--directory", make_root(), "--volatile=overlay", f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
+             *storage, f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
              "--keep-unit", "--private-network", "--console=pipe", "--capability=all",
              f"--system-call-filter={SYSTEM_CALLS}", *settings],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console,

@@ -1,0 +1,155 @@
+"""The system installation on a really booted Debian: installed, used, rebooted, restarted under load, upgraded, purged."""
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from fob import wait_until
+from machine import reason_to_skip
+from package import APP_USER, CONFIGURATION, PROFILE, Device, Load, build, next_version
+
+skipped_because = reason_to_skip("cpack", "dpkg-deb", "lintian")
+pytestmark = [pytest.mark.native, pytest.mark.skipif(skipped_because is not None, reason=str(skipped_because))]
+
+# The inbox's unit tries a new credential, as root and over the network: what that takes is counted against it.
+EXPOSURE = {"fob.service": 1.0, "fob-exchange@prod-query.service": 1.0, "fob-promote@.service": 1.0, "fob-inbox.service": 2.0}
+
+
+@pytest.fixture(scope="module")
+def device(tmp_path_factory):
+    made = Device(tmp_path_factory.mktemp("device"))
+    try:
+        made.boot()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def enrolled(device):
+    """Installed, configured, and with a credential."""
+    device.install()
+    device.machine.write("/etc/fob/fob.toml", CONFIGURATION)
+    device.must("systemctl", "reload", "fob")
+    device.start_authority()
+    done = device.enrol()
+    assert done.returncode == 0 and "warning" not in done.stderr, (done.stderr, device.journal())
+    return device
+
+
+def test_the_package_is_clean_and_the_same_every_time(device, tmp_path):
+    again = build(tmp_path / "again")
+    assert again.read_bytes() == device.package.read_bytes()
+    checked = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", device.package], capture_output=True,
+                             text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_an_installed_fob_says_what_is_missing(device):
+    device.install()
+    assert device.show("fob.service", "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
+    assert "no profile is configured" in device.show("fob.service", "StatusText")["StatusText"]
+    assert device.machine.enter("systemctl", "is-enabled", "fob.socket", "fob.service").stdout.split() == ["enabled"] * 2
+    modes = device.must("stat", "--format=%a %U %G", "/run/fob", "/run/fob/fob.sock", "/run/fob/control.sock")
+    assert modes.splitlines() == ["755 root root", "666 root root", "660 root fob-admin"]
+
+
+def test_an_app_in_a_unit_of_its_own_gets_a_token_and_another_user_gets_none(enrolled):
+    done = enrolled.app("/usr/bin/fob", "token", PROFILE)
+    assert done.returncode == 0 and len(done.stdout) > 20, (done.stderr, enrolled.journal())
+    assert enrolled.app("/usr/bin/fob", "token", PROFILE, user="daemon").returncode == 4
+    assert f"{PROFILE}: valid" in enrolled.show("fob.service", "StatusText")["StatusText"]
+
+
+def test_after_a_reboot_it_gets_one_without_anyones_help(enrolled):
+    enrolled.power_off()
+    enrolled.boot()
+    assert enrolled.show("fob.service", "ActiveState")["ActiveState"] == "active", "up, with nobody to ask yet"
+    wait_until(lambda: "unreachable" in enrolled.show("fob.service", "StatusText")["StatusText"], "the status says what is missing")
+    enrolled.start_authority()
+    wait_until(lambda: enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 0, "a token")
+
+
+def check(load, device, exchanges):
+    assert not load.failures, load.failures[:5]
+    assert {status for status, _, _ in load.answers} == {200}
+    assert device.exchanges() == exchanges, "no restart costs an exchange"
+
+
+def test_fifty_restarts_under_load_refuse_no_request_and_cost_no_exchange(enrolled):
+    exchanges = enrolled.exchanges()
+    with Load(enrolled.socket()) as load:
+        for _ in range(50):
+            enrolled.must("systemctl", "restart", "fob.service")
+    assert load.asked > 100
+    check(load, enrolled, exchanges)
+
+
+def test_twenty_crashes_under_load_refuse_no_request_and_cost_no_exchange(enrolled):
+    exchanges = enrolled.exchanges()
+    with Load(enrolled.socket()) as load:
+        for _ in range(20):
+            before = enrolled.main_pid()
+            enrolled.must("systemctl", "kill", "--signal=KILL", "--kill-who=main", "fob.service")
+            wait_until(lambda b=before: enrolled.main_pid() not in ("0", b), "fobd is back")
+            time.sleep(0.1)
+    # The one request that fobd was answering in the instant of its death is lost with it; its client sees that.
+    lost = [failure for failure in load.failures if "ConnectionReset" in failure[1] or "RemoteDisconnected" in failure[1]]
+    assert len(lost) <= 2 and lost == load.failures, load.failures[:5]
+    load.failures.clear()
+    check(load, enrolled, exchanges)
+
+
+def test_an_upgrade_under_load_refuses_no_request_and_keeps_configuration_and_credential(enrolled):
+    shutil.copy(next_version(enrolled.package, enrolled.directory), enrolled.share / "later.deb")
+    exchanges, before = enrolled.exchanges(), enrolled.main_pid()
+    with Load(enrolled.socket()) as load:
+        enrolled.install("later.deb")
+        wait_until(lambda: enrolled.main_pid() not in ("0", before), "the new fobd runs")
+    check(load, enrolled, exchanges)
+    assert enrolled.must("cat", "/etc/fob/fob.toml") == CONFIGURATION
+    assert PROFILE in enrolled.machine.run("/usr/bin/fob", "credential", "list").stdout
+
+
+def test_a_loop_that_stands_still_is_restarted(enrolled):
+    drop_in = "/run/systemd/system/fob.service.d/short.conf"
+    enrolled.must("install", "--directory", "/run/systemd/system/fob.service.d")
+    enrolled.machine.write(drop_in, "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n")
+    enrolled.must("systemctl", "daemon-reload")
+    enrolled.must("systemctl", "restart", "fob.service")
+    before = enrolled.main_pid()
+    time.sleep(3)
+    assert enrolled.main_pid() == before, "one that turns is left alone"
+    enrolled.must("systemctl", "kill", "--signal=STOP", "--kill-who=main", "fob.service")
+    wait_until(lambda: enrolled.main_pid() not in ("0", before), "a fobd that turns")
+    enrolled.must("rm", drop_in)
+    enrolled.must("systemctl", "daemon-reload")
+    assert enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 0
+
+
+def test_a_store_that_does_not_open_is_said_in_the_status_and_mended_by_itself(enrolled):
+    blob = f"/var/lib/fob/vault/{PROFILE}.cred"
+    enrolled.must("mv", blob, blob + ".away")
+    enrolled.machine.write(blob, "no credential at all", "0600")
+    enrolled.machine.run("/usr/bin/fob", "refresh", PROFILE)
+    wait_until(lambda: "store-locked" in enrolled.show("fob.service", "StatusText")["StatusText"], "the status says so")
+    assert enrolled.show("fob.service", "ActiveState")["ActiveState"] == "active"
+    enrolled.must("mv", blob + ".away", blob)
+    assert enrolled.machine.run("/usr/bin/fob", "refresh", PROFILE).returncode == 0
+
+
+@pytest.mark.parametrize("unit", EXPOSURE)
+def test_a_unit_is_exposed_to_little(enrolled, unit):
+    limit, unit = EXPOSURE[unit], unit.replace("@.", "@1.")
+    line = enrolled.must("systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
+    exposure = float(line.split("for ")[1].split(": ")[1].split()[0])
+    assert exposure <= limit, enrolled.must("systemd-analyze", "security", "--no-pager", unit)
+
+
+def test_a_purge_leaves_nothing(enrolled):
+    enrolled.must("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--purge", "fob")
+    left = enrolled.must("find", "/etc", "/usr", "/var", "/run", "-xdev", "-iname", "*fob*", "-not", "-path", "/var/log/*",
+                         "-not", "-path", "/run/systemd/*").split()
+    assert left == [], left
+    assert enrolled.machine.enter("systemctl", "is-active", "fob.service", "fob.socket").stdout.split() == ["inactive"] * 2
