@@ -154,7 +154,7 @@ class Load:
 
     def __init__(self, path):
         self.path = path
-        self.asked, self.answers, self.failures = 0, [], []
+        self.asked, self.asked_again, self.answers, self.failures = 0, 0, [], []
         self.ends = threading.Event()
         self.thread = threading.Thread(target=self.run)
 
@@ -172,10 +172,17 @@ class Load:
             due += 0.01
             self.asked += 1
             try:
-                self.answers.append(self.ask())
+                self.answers.append(self.ask_until_answered())
             except (OSError, http.client.HTTPException) as failure:
                 self.failures.append((time.time(), repr(failure)))
             time.sleep(max(0, due - time.monotonic()))
+
+    def ask_until_answered(self):
+        try:
+            return self.ask()
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            self.asked_again += 1
+            return self.ask()
 
     def ask(self):
         connection = Asking(self.path)
