@@ -43,7 +43,8 @@ std::optional<gid_t> admin_group() {
 broker::ServerLimits limits_for(unsigned long descriptors) {
   const unsigned long spare = descriptors > 2 * k_reserved_descriptors ? descriptors - k_reserved_descriptors
                                                                        : k_reserved_descriptors;
-  const unsigned long connections = std::min(spare, k_most_connections);
+  // Each holds its socket and the process that connected.
+  const unsigned long connections = std::min(spare / 2, k_most_connections);
   return {.connections = connections, .connections_per_uid = connections / 2};
 }
 
@@ -65,10 +66,17 @@ broker::PromotionProgram promotion_program(const config::Locations& at) {
           {"--config", at.config_file.string(), "--state-dir", at.state_dir.string()}};
 }
 
+// Where /proc/PID/exe is looked at for the broker: by a unit's process with the right to do so, or by one of ours.
+broker::FactSources fact_sources(const config::Locations& at, bool units, boost::asio::any_io_executor executor) {
+  return {units ? broker::witness_at(executor, at.witness_socket())
+                : broker::witness_by_process(executor, {{config::sibling_program("fob-witness").string()}}),
+          broker::label_source()};
+}
+
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
-  Daemon(const config::Locations& at, config::Config config, spdlog::logger& log)
+  Daemon(const config::Locations& at, config::Config config, bool units, spdlog::logger& log)
       : log_(log),
         signals_(io_, SIGTERM, SIGINT, SIGHUP),
         broker_(std::move(config), at.config_file, ::geteuid(),
@@ -77,7 +85,8 @@ class Daemon {
                  [this] {
                    if (watch_) watch_->adjust();
                  },
-                 broker::promote_by_process(io_.get_executor(), promotion_program(at))}) {
+                 broker::promote_by_process(io_.get_executor(), promotion_program(at)),
+                 fact_sources(at, units, io_.get_executor())}) {
     watch_.emplace(io_.get_executor(), clock_, broker_, log);
   }
 
@@ -134,7 +143,7 @@ class Daemon {
   broker::Broker broker_;
 };
 
-Result<void> run(const config::Locations& at, spdlog::logger& log) {
+Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   auto config = config::load(at.config_file);
   if (!config) return config.error();
   if (config->profiles.empty())
@@ -143,7 +152,7 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   log.info("first credentials go to the store \"{}\", since {}", to_string(choice.kind), choice.why);
   // Any user's app may connect (a grant decides), so it must be able to reach the socket.
   if (auto made = make_directory(at.runtime_dir, 0755, ErrorCode::config); !made) return made.error();
-  Daemon daemon(at, std::move(*config), log);
+  Daemon daemon(at, std::move(*config), units, log);
   return daemon.serve(at);
 }
 
@@ -161,6 +170,10 @@ int main(int argc, char** argv) {
                  "where the sockets are (root: /run/fob; a user: $XDG_RUNTIME_DIR/fob)");
   app.add_option("--state-dir", flags.state_dir,
                  "where the file store is (root: /var/lib/fob; a user: ~/.local/state/fob)");
+  bool units = false;
+  app.add_flag("--units", units,
+               "ask the units fob-exchange@, fob-promote and fob-witness over their sockets in the runtime directory, "
+               "instead of starting the programs");
   app.set_version_flag("--version", "fobd " FOB_VERSION);
   try {
     app.parse(argc, argv);
@@ -173,7 +186,7 @@ int main(int argc, char** argv) {
     ::signal(SIGPIPE, SIG_IGN);
     const auto log = spdlog::stderr_color_st("fobd");
     log->set_pattern("%^%l%$: %v");
-    const auto outcome = run(config::locate(flags, config::process_environment, ::geteuid() == 0), *log);
+    const auto outcome = run(config::locate(flags, config::process_environment, ::geteuid() == 0), units, *log);
     if (outcome) return 0;
     log->error("{}", outcome.error().detail);
     return traits(outcome.error().code).exit_status;

@@ -1,7 +1,8 @@
-// What the broker lives on: the loop, the clock, chance, the log, and the two seams to other processes.
+// What the broker lives on: the loop, the clock, chance, the log, and the seams to other processes.
 #pragma once
 
 #include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/peer_facts.hpp"
 #include "daemon/broker/promotion.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/random.hpp"
@@ -23,6 +24,7 @@ struct Surroundings {
   /// Called when a keeper may have begun or ceased to mind the network; see TokenKeeper::minds_network().
   std::function<void()> stirred = [] {};
   Promote promote = promote_nothing;
+  FactSources facts = {};
 };
 
 }  // namespace fob::broker

@@ -64,6 +64,7 @@ struct Profile {
 struct Grant {
   std::vector<std::string> profiles;
   std::optional<std::string> user, group, exe, exe_sha256, unit, apparmor, selinux;
+  std::string where;  ///< file and line, "fob.toml:12"
 };
 
 /// Rotation by bundles (docs/fleet-bundle.md).

@@ -32,6 +32,7 @@ struct Locations {
 
   std::filesystem::path app_socket() const { return runtime_dir / "fob.sock"; }
   std::filesystem::path control_socket() const { return runtime_dir / "control.sock"; }
+  std::filesystem::path witness_socket() const { return runtime_dir / "witness.sock"; }
 };
 
 /// `is_root`: whether the system's places are meant where nothing else says.
