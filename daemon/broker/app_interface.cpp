@@ -46,7 +46,8 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   asio::awaitable<Response> token(Request request, wire::Target target) {
     const auto query = wire::decode_token_query(target);
     if (!query) co_return problem_response(query.error());
-    const auto keeper = broker_.keeper_for(request.peer, query->profile);
+    const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const auto keeper = broker_.keeper_for(facts, query->profile).keeper;
     if (!keeper) co_return problem_response(keeper.error());
     const TokenOutcome outcome = co_await (*keeper)->token(query->min_ttl, query->wait);
     co_return respond(outcome, (*keeper)->profile(), request.accept);
@@ -58,7 +59,8 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
           fail(ErrorCode::bad_request, "this path takes a JSON body and no parameters"));
     const auto report = wire::decode_rejected_report(request.body);
     if (!report) co_return problem_response(report.error());
-    const auto keeper = broker_.keeper_for(request.peer, report->profile);
+    const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const auto keeper = broker_.keeper_for(facts, report->profile).keeper;
     if (!keeper) co_return problem_response(keeper.error());
     const TokenOutcome outcome =
         co_await (*keeper)->replace_rejected(report->fingerprint, wire::k_default_wait);
@@ -68,27 +70,45 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   asio::awaitable<Response> events(Request request, wire::Target target) {
     const auto profile = wire::decode_profile_query(target);
     if (!profile) co_return problem_response(profile.error());
-    auto keeper = broker_.keeper_for(request.peer, *profile);
+    auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const auto keeper = broker_.keeper_for(facts, *profile).keeper;
     if (!keeper) co_return problem_response(keeper.error());
+    co_return stream_of(*keeper, request.peer, std::move(facts));
+  }
+
+  Response stream_of(std::shared_ptr<TokenKeeper> keeper, transport::Peer peer, core::PeerFacts facts) {
     Response response;
     response.content_type = "text/event-stream";
-    response.events = [self = shared_from_this(), keeper = *keeper, peer = request.peer](EventSinkPtr sink) {
-      return tell(self, std::move(sink), keeper, peer);
+    response.events = [self = shared_from_this(), keeper = std::move(keeper), peer = std::move(peer),
+                       facts = std::move(facts)](EventSinkPtr sink) {
+      return tell(self, std::move(sink), keeper, peer, facts);
     };
-    co_return response;
+    return response;
+  }
+
+  // What grants are judged by, as far as those in force turn on it.
+  asio::awaitable<core::PeerFacts> facts_of(transport::Peer peer,
+                                            std::shared_ptr<Acquaintance> acquaintance) {
+    Asks asks = [this](core::Selector selector, const core::PeerFacts& facts) {
+      return broker_.policy().asks(selector, facts);
+    };
+    return gather_facts(broker_.fact_sources(), std::move(peer), std::move(acquaintance), std::move(asks));
   }
 
   // Each event is the whole state, so a reader that is slow misses states, never the last one. A profile that
-  // is configured anew has another keeper, which is followed in turn.
+  // is configured anew has another keeper, which is followed in turn. The peer is judged by what it was when
+  // the stream began; of one that has ended since, its program and unit count no more.
   static asio::awaitable<void> tell(std::shared_ptr<AppInterface> self, EventSinkPtr sink,
-                                    std::shared_ptr<TokenKeeper> keeper, transport::Peer peer) {
+                                    std::shared_ptr<TokenKeeper> keeper, transport::Peer peer,
+                                    core::PeerFacts facts) {
     const std::string profile = keeper->profile();
     auto following = std::make_shared<Following>(keeper);
     bool taken = true;
     while (taken) {
       sink->when_gone([following] { following->wake(); });
       const bool changed = co_await following->change(wire::k_heartbeat_interval);
-      auto present = self->broker_.granted(peer, profile);
+      facts = facts_by_now(std::move(facts), peer);
+      auto present = self->broker_.granted(facts, profile);
       if (!present) {
         co_await sink->send(encode(wire::revoked_event(profile)));
         break;
@@ -113,10 +133,11 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   asio::awaitable<Response> profiles(Request request, wire::Target target) {
     if (!target.parameters.empty())
       co_return problem_response(fail(ErrorCode::bad_request, "this path takes no parameters"));
-    co_return profiles_of(request.peer);
+    const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    co_return profiles_of(facts);
   }
 
-  Response profiles_of(const transport::Peer& peer) const {
+  Response profiles_of(const core::PeerFacts& peer) const {
     wire::Json list = wire::Json::array();
     for (const auto& keeper : broker_.keepers_for(peer)) {
       const auto status = keeper->status();
@@ -132,10 +153,13 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     return response;
   }
 
-  asio::awaitable<Response> health(Request request, wire::Target) { co_return health_for(request.peer); }
+  asio::awaitable<Response> health(Request request, wire::Target) {
+    const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    co_return health_for(facts);
+  }
 
   // Anyone may ask whether all is well; which profiles there are, each hears as far as it is granted.
-  Response health_for(const transport::Peer& peer) const {
+  Response health_for(const core::PeerFacts& peer) const {
     Response response;
     wire::Json body = {{"status", "ok"}};
     if (const auto trouble = broker_.trouble()) {

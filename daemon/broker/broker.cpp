@@ -1,10 +1,12 @@
 #include "daemon/broker/broker.hpp"
 
+#include "daemon/broker/accounts.hpp"
+#include "daemon/core/cgroup_unit.hpp"
+#include "ipc/base/pidfd.hpp"
 #include "ipc/wire/json.hpp"
 
 #include <algorithm>
-#include <array>
-#include <pwd.h>
+#include <unistd.h>
 #include <utility>
 
 namespace fob::broker {
@@ -15,37 +17,56 @@ const wire::Problem k_removed{
 const wire::Problem k_replaced{ErrorCode::timeout, "this profile has just been configured anew; ask again",
                                std::chrono::seconds(1)};
 
-std::optional<uid_t> uid_of(const std::string& user) {
-  passwd entry{};
-  passwd* found = nullptr;
-  std::array<char, 4096> space{};
-  if (::getpwnam_r(user.c_str(), &entry, space.data(), space.size(), &found) != 0 || found == nullptr)
-    return std::nullopt;
-  return entry.pw_uid;
+// A name that nobody bears matches nobody: that grant waits for a reload after the name is there.
+std::optional<core::Account> known_account(const std::optional<std::string>& written, const char* kind,
+                                           core::Account (*look_up)(const std::string&), spdlog::logger& log,
+                                           const std::string& where) {
+  if (!written) return std::nullopt;
+  core::Account account = look_up(*written);
+  if (!account.id)
+    log.warn("{}: there is no {} \"{}\" here; the grant matches nobody", where, kind, *written);
+  return account;
 }
 
-// Only `user` can be judged so far; a rule that also asks for something else matches nobody rather than too
-// many.
-core::Rule to_rule(const config::Grant& grant, spdlog::logger& log) {
-  core::Rule rule{grant.profiles, std::nullopt, false};
-  if (grant.user) {
-    rule.uid = uid_of(*grant.user);
-    if (!rule.uid) log.warn("grant: there is no user \"{}\" here; the grant matches nobody", *grant.user);
+void warn_of_label(const std::optional<std::string>& wanted, core::LabelSource source, const char* module,
+                   const Surroundings& around, const std::string& where) {
+  if (wanted && around.facts.labels != source)
+    around.log.warn("{}: {} is not in force on this device; the grant matches nobody", where, module);
+}
+
+core::Rule to_rule(const config::Grant& grant, const std::optional<std::string>& own_manager,
+                   const Surroundings& around) {
+  core::Rule rule;
+  rule.where = grant.where;
+  rule.profiles = grant.profiles;
+  rule.user = known_account(grant.user, "user", user_account, around.log, grant.where);
+  rule.group = known_account(grant.group, "group", group_account, around.log, grant.where);
+  rule.exe = grant.exe;
+  rule.exe_sha256 = grant.exe_sha256;
+  if (grant.unit) {
+    auto unit = core::unit_of_grant(*grant.unit, own_manager);
+    if (!unit) around.log.warn("{}: {}; the grant matches nobody", grant.where, unit.error().detail);
+    rule.unit = unit ? std::move(*unit) : *grant.unit;
   }
-  if (grant.group || grant.exe || grant.exe_sha256 || grant.unit || grant.apparmor || grant.selinux) {
-    rule.beyond_judgement = true;
-    log.warn("grant: this version judges \"user\" only; a grant that names anything else matches nobody");
-  }
+  rule.apparmor = grant.apparmor;
+  rule.selinux = grant.selinux;
+  warn_of_label(grant.apparmor, core::LabelSource::apparmor, "AppArmor", around, grant.where);
+  warn_of_label(grant.selinux, core::LabelSource::selinux, "SELinux", around, grant.where);
   return rule;
 }
 
-core::Policy to_policy(const config::Config& config, uid_t own_uid, spdlog::logger& log) {
+core::Policy to_policy(const config::Config& config, uid_t own_uid,
+                       const std::optional<std::string>& own_manager, const Surroundings& around) {
   std::vector<core::Rule> rules;
-  for (const auto& grant : config.grants) rules.push_back(to_rule(grant, log));
+  for (const auto& grant : config.grants) rules.push_back(to_rule(grant, own_manager, around));
   return core::Policy(own_uid, std::move(rules));
 }
 
-core::PeerFacts facts_of(const transport::Peer& peer) { return {peer.uid, peer.gid, peer.pid, peer.groups}; }
+std::optional<std::string> own_user_manager() {
+  const UniqueFd self = open_pidfd(::getpid());
+  const auto unit = unit_of(self.get());
+  return unit.value() ? core::user_manager_of(*unit.value()) : std::nullopt;
+}
 
 // Tokens of the one profile are tokens of the other where this is the same: issued by the same authority for
 // the same purpose.
@@ -76,8 +97,9 @@ Broker::Broker(config::Config config, std::filesystem::path config_file, uid_t o
     : config_(std::move(config)),
       config_file_(std::move(config_file)),
       own_uid_(own_uid),
+      own_manager_(own_user_manager()),
       around_(std::move(surroundings)),
-      policy_(to_policy(config_, own_uid, around_.log)) {
+      policy_(to_policy(config_, own_uid, own_manager_, around_)) {
   for (const auto& [name, profile] : config_.profiles) start_keeper(profile);
 }
 
@@ -92,24 +114,27 @@ bool Broker::exchanging() const {
                      [](const auto& entry) { return entry.second->exchanging(); });
 }
 
-Result<std::shared_ptr<TokenKeeper>> Broker::keeper_for(const transport::Peer& peer,
-                                                        const std::optional<std::string>& profile) const {
-  if (profile) {
-    if (!policy_.may_have(facts_of(peer), *profile)) return refusal(peer, *profile);
-    return keeper(*profile);
-  }
+Judgement Broker::keeper_for(const core::PeerFacts& peer, const std::optional<std::string>& profile) const {
+  if (profile) return judged(peer, *profile);
   const auto& standard = config_.daemon.default_profile;
-  if (standard && policy_.may_have(facts_of(peer), *standard)) return keeper(*standard);
-  auto granted = keepers_for(peer);
-  if (granted.size() == 1) return granted.front();
-  if (granted.empty()) return refusal(peer, "");
-  return fail(ErrorCode::bad_request, "say which profile: profile=NAME; GET /v1/profiles lists them");
+  if (standard && policy_.may_have(peer, *standard)) return judged(peer, *standard);
+  const auto granted = keepers_for(peer);
+  if (granted.size() == 1) return judged(peer, granted.front()->profile());
+  if (granted.empty()) return refused(peer, "", policy_.decide(peer, standard.value_or("")));
+  return {fail(ErrorCode::bad_request, "say which profile: profile=NAME; GET /v1/profiles lists them"), "",
+          std::nullopt};
 }
 
-std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers_for(const transport::Peer& peer) const {
+Judgement Broker::judged(const core::PeerFacts& peer, const std::string& profile) const {
+  auto decision = policy_.decide(peer, profile);
+  if (!decision.granted) return refused(peer, profile, std::move(decision));
+  return {keeper(profile), profile, std::move(decision)};
+}
+
+std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers_for(const core::PeerFacts& peer) const {
   std::vector<std::shared_ptr<TokenKeeper>> granted;
   for (const auto& [name, keeper] : keepers_)
-    if (policy_.may_have(facts_of(peer), name)) granted.push_back(keeper);
+    if (policy_.may_have(peer, name)) granted.push_back(keeper);
   return granted;
 }
 
@@ -126,9 +151,9 @@ std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers() const {
   return all;
 }
 
-std::shared_ptr<TokenKeeper> Broker::granted(const transport::Peer& peer, const std::string& profile) const {
+std::shared_ptr<TokenKeeper> Broker::granted(const core::PeerFacts& peer, const std::string& profile) const {
   const auto found = keepers_.find(profile);
-  const bool may = found != keepers_.end() && policy_.may_have(facts_of(peer), profile);
+  const bool may = found != keepers_.end() && policy_.may_have(peer, profile);
   return may ? found->second : nullptr;
 }
 
@@ -172,7 +197,7 @@ Result<void> Broker::reload() {
     return loaded.error();
   }
   const config::Config before = std::exchange(config_, std::move(*loaded));
-  policy_ = to_policy(config_, own_uid_, around_.log);
+  policy_ = to_policy(config_, own_uid_, own_manager_, around_);
   for (const auto& [name, profile] : before.profiles) {
     const auto* after = config_.find(name);
     if (after != nullptr && *after == profile) continue;
@@ -199,13 +224,18 @@ void Broker::start_keeper(const config::Profile& profile) {
   keeper->start();
 }
 
-Error Broker::refusal(const transport::Peer& peer, const std::string& profile) const {
-  if (const auto folded = refusals_.admit(peer.uid, around_.clock.boot_now()))
+// The words are the same whether the profile exists or not, and say nothing of the grants there are.
+Judgement Broker::refused(const core::PeerFacts& peer, const std::string& profile,
+                          core::Decision decision) const {
+  const uid_t uid = peer.uid.value_or(0);
+  if (const auto folded = refusals_.admit(uid, around_.clock.boot_now()))
     around_.log.info("refused: profile \"{}\" to process {} of user {} ({} more refused since the last line)",
-                     profile, peer.pid, peer.uid, *folded);
-  return fail(ErrorCode::not_granted,
-              "process " + std::to_string(peer.pid) + " of user " + std::to_string(peer.uid) +
-                  " is not granted this profile; an operator can grant it with a [[grant]] in " + "fob.toml");
+                     profile, peer.pid, uid, *folded);
+  return {fail(ErrorCode::not_granted,
+               "process " + std::to_string(peer.pid) + " of user " + std::to_string(uid) +
+                   " is not granted this profile; an operator sees why with: fob explain --pid " +
+                   std::to_string(peer.pid) + ", and can grant it with a [[grant]] in fob.toml"),
+          profile, std::move(decision)};
 }
 
 }  // namespace fob::broker

@@ -7,7 +7,6 @@
 #include "daemon/core/policy.hpp"
 #include "daemon/core/repeat_limiter.hpp"
 #include "ipc/base/result.hpp"
-#include "ipc/transport/peer.hpp"
 
 #include <filesystem>
 #include <map>
@@ -18,6 +17,13 @@
 #include <vector>
 
 namespace fob::broker {
+
+/// What became of a request for a profile.
+struct Judgement {
+  Result<std::shared_ptr<TokenKeeper>> keeper;
+  std::string profile;                     ///< the one meant; "" where that is open
+  std::optional<core::Decision> decision;  ///< nothing where it did not come to one
+};
 
 class Broker {
  public:
@@ -30,10 +36,12 @@ class Broker {
 
   /// The keeper this peer means by `profile`, or by naming none, if it may have it. A refusal is the same
   /// whether the profile does not exist or is not granted, unless the peer may have every profile.
-  Result<std::shared_ptr<TokenKeeper>> keeper_for(const transport::Peer& peer,
-                                                  const std::optional<std::string>& profile) const;
+  Judgement keeper_for(const core::PeerFacts& peer, const std::optional<std::string>& profile) const;
   /// Every keeper this peer may have, by name.
-  std::vector<std::shared_ptr<TokenKeeper>> keepers_for(const transport::Peer& peer) const;
+  std::vector<std::shared_ptr<TokenKeeper>> keepers_for(const core::PeerFacts& peer) const;
+  /// The grants in force, for who gathers facts or explains.
+  const core::Policy& policy() const { return policy_; }
+  const FactSources& fact_sources() const { return around_.facts; }
 
   /// For operators: the keeper of a profile, or unknown_profile.
   Result<std::shared_ptr<TokenKeeper>> keeper(const std::string& profile) const;
@@ -41,7 +49,7 @@ class Broker {
   const config::Config& config() const { return config_; }
 
   /// The profile's present keeper if this peer may (still) have it, else nothing. Logs nothing.
-  std::shared_ptr<TokenKeeper> granted(const transport::Peer& peer, const std::string& profile) const;
+  std::shared_ptr<TokenKeeper> granted(const core::PeerFacts& peer, const std::string& profile) const;
 
   /// The device's surroundings changed: every profile hears of it.
   void change(core::Change change);
@@ -64,13 +72,15 @@ class Broker {
  private:
   void start_keeper(const config::Profile& profile);
   bool lacks_token(const config::Profile& profile) const;
-  Error refusal(const transport::Peer& peer, const std::string& profile) const;
+  Judgement judged(const core::PeerFacts& peer, const std::string& profile) const;
+  Judgement refused(const core::PeerFacts& peer, const std::string& profile, core::Decision decision) const;
 
   mutable core::RepeatLimiter refusals_;
 
   config::Config config_;
   std::filesystem::path config_file_;
   uid_t own_uid_;
+  std::optional<std::string> own_manager_;  ///< of units: the user manager that fobd runs under
   Surroundings around_;
   core::Policy policy_;
   std::map<std::string, std::shared_ptr<TokenKeeper>> keepers_;

@@ -48,6 +48,7 @@ using SessionPtr = std::shared_ptr<Session>;
 struct Session final : Connection {
   using Connection::Connection;
   beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};
+  std::shared_ptr<Acquaintance> acquaintance;  ///< made with the first request
 };
 
 // What to tell a client whose bytes Beast does not take; nothing where it has gone away.
@@ -85,10 +86,15 @@ Response too_many_streams() {
 
 std::string text_of(beast::string_view view) { return {view.data(), view.size()}; }
 
-Request to_request(Parser& parser, const transport::Peer& peer) {
+Request to_request(Parser& parser, Session& session) {
   auto& message = parser.get();
-  return {text_of(message.method_string()), text_of(message.target()), text_of(message[http::field::accept]),
-          std::move(message.body()), peer};
+  if (!session.acquaintance) session.acquaintance = std::make_shared<Acquaintance>();
+  return {text_of(message.method_string()),
+          text_of(message.target()),
+          text_of(message[http::field::accept]),
+          std::move(message.body()),
+          session.peer,
+          session.acquaintance};
 }
 
 }  // namespace
@@ -209,7 +215,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
-    Request request = to_request(parser, session->peer);
+    Request request = to_request(parser, *session);
     const Response response = co_await answer(std::move(request));
     session->answered = true;
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {

@@ -3,6 +3,7 @@
 // another's (connections.hpp). What a request means is the handler's affair.
 #pragma once
 
+#include "daemon/broker/acquaintance.hpp"
 #include "daemon/broker/connections.hpp"
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/transport/peer.hpp"
@@ -27,6 +28,8 @@ struct Request {
   std::string accept;
   std::string body;
   transport::Peer peer;
+  /// The same for every request of a connection.
+  std::shared_ptr<Acquaintance> acquaintance = nullptr;
 };
 
 /// The reader of a text/event-stream, as its writer sees it. One thread, the server's.

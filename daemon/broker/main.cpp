@@ -59,7 +59,8 @@ std::optional<gid_t> admin_group() {
 broker::ServerLimits limits_for(unsigned long descriptors) {
   const unsigned long spare = descriptors > 2 * k_reserved_descriptors ? descriptors - k_reserved_descriptors
                                                                        : k_reserved_descriptors;
-  const unsigned long connections = std::min(spare, k_most_connections);
+  // Each holds its socket and the process that connected.
+  const unsigned long connections = std::min(spare / 2, k_most_connections);
   return {.connections = connections, .connections_per_uid = connections / 2};
 }
 
@@ -78,11 +79,18 @@ broker::PromotionProgram promotion_program(const config::Locations& at) {
   return program;
 }
 
-// What the launcher may run, and nothing else: the exchanger as it is, and a promotion of some profile.
+broker::WitnessProgram witness_program() {
+  broker::WitnessProgram program;
+  program.words = {config::sibling_program("fob-witness").string()};
+  return program;
+}
+
+// What the launcher may run, and nothing else: the witness and the exchanger as they are, and a promotion of
+// some profile.
 std::vector<broker::LaunchForm> launch_forms(const config::Locations& at) {
   const auto exchange = exchange_program(at);
   const auto promotion = promotion_program(at);
-  std::vector<broker::LaunchForm> forms;
+  std::vector<broker::LaunchForm> forms = {broker::exactly(witness_program().words)};
   for (const auto& [program, arguments] :
        {std::pair(exchange.program, exchange.arguments), std::pair(promotion.program, promotion.arguments)}) {
     std::vector<std::string> words = {program.string()};
@@ -143,6 +151,16 @@ broker::Promote promote_by(const asio::any_io_executor& executor, const config::
   return broker::promote_by_process(executor, std::move(program));
 }
 
+// Where /proc/PID/exe is looked at for the broker: by a unit's process with the right to do so, or by one of
+// ours.
+broker::FactSources fact_sources(const asio::any_io_executor& executor, const config::Locations& at,
+                                 const Starter& start) {
+  if (!start) return {broker::witness_at(executor, at.witness_socket()), broker::label_source()};
+  broker::WitnessProgram program = witness_program();
+  program.spawn = *start;
+  return {broker::witness_by_process(executor, std::move(program)), broker::label_source()};
+}
+
 // What is served, from the first listening socket to the last answer.
 class Daemon {
  public:
@@ -179,6 +197,7 @@ class Daemon {
     const auto executor = io_.get_executor();
     broker::Surroundings around{executor, clock_, random_, log_, exchange_by(executor, at, start)};
     around.promote = promote_by(executor, at, start);
+    around.facts = fact_sources(executor, at, start);
     around.stirred = [this] {
       if (!watch_) return;  // both are made after the broker, which stirs while it is being made
       watch_->adjust();

@@ -1,7 +1,8 @@
-// What the broker lives on: the loop, the clock, chance, the log, and the two seams to other processes.
+// What the broker lives on: the loop, the clock, chance, the log, and the seams to other processes.
 #pragma once
 
 #include "daemon/broker/exchange_process.hpp"
+#include "daemon/broker/peer_facts.hpp"
 #include "daemon/broker/promotion.hpp"
 #include "daemon/core/refresh.hpp"
 #include "ipc/base/clock.hpp"
@@ -31,6 +32,7 @@ struct Surroundings {
       [](const auto&, const auto&) { return core::Resumption(); };
   std::function<void(const std::string& profile, const std::string& purpose, const core::Resumption& state)>
       keep = [](const auto&, const auto&, const auto&) {};
+  FactSources facts = {};
 };
 
 }  // namespace fob::broker

@@ -15,8 +15,8 @@
 
 namespace fob::config {
 
-/// The record of the device's own keys for fleet bundles, which is kept like a profile's credential. No profile
-/// may have this name.
+/// The record of the device's own keys for fleet bundles, which is kept like a profile's credential. No
+/// profile may have this name.
 inline constexpr const char* k_device_identity = "fob.device";
 
 enum class StoreKind : std::uint8_t { systemd_creds, secret_service, file };
@@ -64,6 +64,7 @@ struct Profile {
 struct Grant {
   std::vector<std::string> profiles;
   std::optional<std::string> user, group, exe, exe_sha256, unit, apparmor, selinux;
+  std::string where;  ///< file and line, "fob.toml:12"
 };
 
 /// Rotation by bundles (docs/fleet-bundle.md).

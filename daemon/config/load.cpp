@@ -141,6 +141,7 @@ Result<void> take_grant(const toml::node& node, std::string_view file, Config& c
   if (node.as_table()->size() == 1)
     return place.error(node, "grant",
                        "name at least one of user, group, exe, exe_sha256, unit, apparmor, selinux");
+  grant.where = std::string(file) + ":" + std::to_string(node.source().begin.line);
   config.grants.push_back(std::move(grant));
   return {};
 }

@@ -35,6 +35,7 @@ struct Locations {
   // Of the system installation's units, which systemd listens on:
   std::filesystem::path exchange_sockets() const { return runtime_dir / "exchange"; }
   std::filesystem::path promotion_socket() const { return runtime_dir / "promote.sock"; }
+  std::filesystem::path witness_socket() const { return runtime_dir / "witness.sock"; }
 };
 
 /// `is_root`: whether the system's places are meant where nothing else says.

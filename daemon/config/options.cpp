@@ -3,6 +3,7 @@
 #include "daemon/config/endpoint.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
+#include "ipc/wire/witness_line.hpp"
 
 #include <sodium.h>
 
@@ -235,29 +236,58 @@ Result<void> take_profiles(Grant& grant, const Value& value) {
   return {};
 }
 
-// The selectors differ in nothing but the member they fill.
-template <std::optional<std::string> Grant::*Member>
+// What a selector takes: "" where the text will do, else what is wrong with it.
+using Check = std::string_view (*)(std::string_view text);
+
+constexpr std::string_view any_text(std::string_view) { return ""; }
+
+std::string_view check_exe(std::string_view text) {
+  return wire::is_plain_path(text) ? "" : "write the program's whole path, beginning with /";
+}
+
+std::string_view check_sha256(std::string_view text) {
+  return wire::is_sha256_hex(text) ? "" : "write 64 hex digits in lower case, as sha256sum prints them";
+}
+
+std::string_view check_unit(std::string_view text) {
+  return text.ends_with(".service") || text.ends_with(".scope")
+             ? ""
+             : "write NAME.service or NAME.scope, as systemctl status shows it";
+}
+
+// The selectors differ in nothing but the member they fill and what they take.
+template <std::optional<std::string> Grant::*Member, Check check = any_text>
 constexpr Option<Grant> selector(std::string_view key, std::string_view form, std::string_view meaning) {
   return {key,
           Type::text,
           form,
           "",
           meaning,
-          [](Grant& g, const Value& v) { return take_text(v, g.*Member); },
+          [](Grant& g, const Value& v) -> Result<void> {
+            if (auto taken = take_text(v, g.*Member); !taken) return taken;
+            const std::string_view wrong = check(*(g.*Member));
+            if (!wrong.empty()) return fail(ErrorCode::config, std::string(wrong));
+            return {};
+          },
           [](const Grant& g) { return Value(text_of(g.*Member)); }};
 }
 
 constexpr std::array k_grant_options = {
     Option<Grant>{"profiles", Type::list, R"(["prod-query", …])", "", "What is granted.", take_profiles,
                   [](const Grant& g) { return Value(g.profiles); }},
-    selector<&Grant::user>("user", "a user name", "The process runs as this user."),
-    selector<&Grant::group>("group", "a group name", "The process is in this group."),
-    selector<&Grant::exe>("exe", "a program's path", "The process runs this program."),
-    selector<&Grant::exe_sha256>("exe_sha256", "64 hex digits",
-                                 "The process runs a program with this SHA-256."),
-    selector<&Grant::unit>("unit", "NAME.service", "The process belongs to this systemd unit."),
+    selector<&Grant::user>("user", "a user's name or number", "The process runs as this user."),
+    selector<&Grant::group>("group", "a group's name or number",
+                            "The process is in this group, be it its primary or a supplementary one."),
+    selector<&Grant::exe, check_exe>("exe", "a program's path",
+                                     "The process runs this program, and its file is still in place."),
+    selector<&Grant::exe_sha256, check_sha256>("exe_sha256", "64 hex digits",
+                                               "The process runs a program with this SHA-256."),
+    selector<&Grant::unit, check_unit>(
+        "unit", "NAME.service",
+        "The process belongs to this systemd unit: the system's, or fobd's own user's where fobd is a user's "
+        "service; user@UID.service/NAME.service is a unit of that user."),
     selector<&Grant::apparmor>("apparmor", "a profile's name",
-                               "The process is confined by this AppArmor profile."),
+                               "AppArmor confines the process by this profile, and enforces it."),
     selector<&Grant::selinux>("selinux", "a context", "The process runs in this SELinux context."),
 };
 

@@ -1,27 +1,77 @@
 #include "ipc/transport/peer.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/base/pidfd.hpp"
+#include "ipc/transport/process_status.hpp"
 
 #include <cerrno>
 #include <sys/socket.h>
 
 namespace fob::transport {
+namespace {
+
+// asm-generic/socket.h of Linux 6.5; the headers of Debian 12 are older.
+constexpr int k_so_peerpidfd = 77;
+// A process with the most groups, 65536 numbers, and the rest.
+constexpr std::size_t k_max_status = 1024 * 1024;
+// AppArmor's longest name and SELinux's longest context are shorter.
+constexpr std::size_t k_max_label = 4096;
+
+Result<std::vector<gid_t>> groups_of(int socket) {
+  // The first call asks for nothing and is told the size.
+  socklen_t bytes = 0;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &bytes) != 0 && errno != ERANGE)
+    return fail(ErrorCode::internal, with_errno("SO_PEERGROUPS"));
+  std::vector<gid_t> groups(bytes / sizeof(gid_t));
+  if (bytes > 0 && ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &bytes) != 0)
+    return fail(ErrorCode::internal, with_errno("SO_PEERGROUPS"));
+  return groups;
+}
+
+// A label that cannot be read is none: a grant that names one then matches nobody.
+std::optional<std::string> label_of(int socket) {
+  std::string label(k_max_label, '\0');
+  auto size = static_cast<socklen_t>(label.size());
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, label.data(), &size) != 0) return std::nullopt;
+  label.resize(size);
+  while (!label.empty() && label.back() == '\0') label.pop_back();
+  if (label.empty()) return std::nullopt;
+  return label;
+}
+
+UniqueFd pidfd_of(int socket, const ucred& credentials) {
+  int pidfd = -1;
+  socklen_t size = sizeof pidfd;
+  if (::getsockopt(socket, SOL_SOCKET, k_so_peerpidfd, &pidfd, &size) == 0) return UniqueFd(pidfd);
+  if (errno != ENOPROTOOPT) return UniqueFd();
+  return pidfd_by_credentials(credentials.pid, credentials.uid, credentials.gid);
+}
+
+}  // namespace
+
+UniqueFd pidfd_by_credentials(pid_t pid, uid_t uid, gid_t gid) {
+  UniqueFd pidfd = open_pidfd(pid);
+  if (!pidfd) return pidfd;
+  const auto text = read_file("/proc/" + std::to_string(pid) + "/status", k_max_status, ErrorCode::internal);
+  const auto status = text ? parse_process_status(*text) : std::nullopt;
+  const bool same = status && status->uid == uid && status->gid == gid && !has_ended(pidfd.get());
+  return same ? std::move(pidfd) : UniqueFd();
+}
 
 Result<Peer> peer_of(int socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
     return fail(ErrorCode::internal, with_errno("SO_PEERCRED"));
-
-  Peer peer{credentials.uid, credentials.gid, credentials.pid, {}};
-  // The first call asks for nothing and is told the size.
-  socklen_t bytes = 0;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &bytes) != 0 && errno != ERANGE)
-    return fail(ErrorCode::internal, with_errno("SO_PEERGROUPS"));
-  peer.groups.resize(bytes / sizeof(gid_t));
-  if (bytes > 0 && ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, peer.groups.data(), &bytes) != 0)
-    return fail(ErrorCode::internal, with_errno("SO_PEERGROUPS"));
-  return peer;
+  auto groups = groups_of(socket);
+  if (!groups) return groups.error();
+  UniqueFd pidfd = pidfd_of(socket, credentials);
+  return Peer{credentials.uid,
+              credentials.gid,
+              credentials.pid,
+              std::move(*groups),
+              pidfd ? std::make_shared<const UniqueFd>(std::move(pidfd)) : nullptr,
+              label_of(socket)};
 }
 
 }  // namespace fob::transport

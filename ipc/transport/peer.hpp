@@ -2,7 +2,11 @@
 #pragma once
 
 #include "ipc/base/result.hpp"
+#include "ipc/base/unique_fd.hpp"
 
+#include <memory>
+#include <optional>
+#include <string>
 #include <sys/types.h>
 #include <vector>
 
@@ -13,9 +17,20 @@ struct Peer {
   gid_t gid = 0;
   pid_t pid = 0;
   std::vector<gid_t> groups;  ///< supplementary, at the time of connect(2)
+  /// The process that connected, whatever becomes of its pid. Empty where it had ended before it was looked
+  /// at.
+  std::shared_ptr<const UniqueFd> pidfd = nullptr;
+  /// What the kernel's security module calls it, at the time of connect(2). Nothing without such a module.
+  std::optional<std::string> label = std::nullopt;
 };
 
-/// Of a connected socket: SO_PEERCRED and SO_PEERGROUPS.
+/// Of a connected socket: SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC and SO_PEERPIDFD. A kernel before 6.5 has
+/// not the last: there the pid is opened, and counts only if it is a process of that user and group. What
+/// then remains is a pid that a process of the same user has taken over, and those can take each other over
+/// anyway.
 Result<Peer> peer_of(int socket);
+
+/// The process that SO_PEERCRED tells of, opened by its pid; empty where it is not that user's any more.
+UniqueFd pidfd_by_credentials(pid_t pid, uid_t uid, gid_t gid);
 
 }  // namespace fob::transport

@@ -22,6 +22,10 @@ inline constexpr std::size_t k_max_exchange_request = 1024;
 // To promote a staged credential: a profile and a version; back comes a word and a detail, in JSON's escapes.
 inline constexpr std::size_t k_max_promotion_request = 1024;
 inline constexpr std::size_t k_max_promotion_answer = 8 * 1024;
+// A path, which JSON may write with six bytes for one, and a detail; and which of two facts is asked for.
+inline constexpr std::size_t k_max_path = 4096;
+inline constexpr std::size_t k_max_witness_answer = 64 * 1024;
+inline constexpr std::size_t k_max_witness_question = 256;
 // An answer a client reads from the daemon: a token answer, or a status with every profile.
 inline constexpr std::size_t k_max_answer = 4 * 1024 * 1024;
 // A detail is a sentence or two for a person.
@@ -42,6 +46,8 @@ inline constexpr std::chrono::seconds k_default_wait{5};
 inline constexpr std::chrono::hours k_max_min_ttl{24 * 365};
 // The exchanger ends by itself after 30 s (design.md §6); what is still silent after this is killed.
 inline constexpr std::chrono::seconds k_exchange_deadline{40};
+// What a witness has to read is in memory, but for a program's file that is hashed for the first time.
+inline constexpr std::chrono::seconds k_witness_deadline{5};
 // A refresh asks with up to three credentials, and may have one promoted in between.
 inline constexpr std::chrono::seconds k_refresh_deadline = 4 * k_exchange_deadline;
 // The longest Retry-After that is obeyed, and the shortest lifetime that is not nonsense or an attack on our

@@ -96,24 +96,24 @@ TEST_F(BrokerTest, ATokenRejectedTooSoonAgainIsTooManyRequests) {
 
 TEST_F(BrokerTest, AnotherUserIsRefusedTheSameWayWhetherTheProfileExistsOrNot) {
   const auto broker = make_broker();
-  const transport::Peer stranger{::geteuid() + 1, ::getegid(), 4711, {}};
-  const auto known = broker->keeper_for(stranger, "p");
-  const auto unknown = broker->keeper_for(stranger, "nope");
+  const auto stranger = facts_at_accept({::geteuid() + 1, ::getegid(), 4711, {}}, core::LabelSource::none);
+  const auto known = broker->keeper_for(stranger, "p").keeper;
+  const auto unknown = broker->keeper_for(stranger, "nope").keeper;
   ASSERT_FALSE(known);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(known.error().code, ErrorCode::not_granted);
   EXPECT_EQ(known.error().detail, unknown.error().detail);
-  EXPECT_FALSE(broker->keeper_for(stranger, std::nullopt));
+  EXPECT_FALSE(broker->keeper_for(stranger, std::nullopt).keeper);
   EXPECT_TRUE(broker->keepers_for(stranger).empty());
 }
 
 TEST_F(BrokerTest, WithoutANamedProfileTheOnlyOneOrTheDefaultIsMeant) {
-  const transport::Peer self{::geteuid(), ::getegid(), ::getpid(), {}};
-  EXPECT_EQ((*make_broker()->keeper_for(self, std::nullopt))->profile(), "p");
-  EXPECT_EQ(make_broker("[profile.p]\n[profile.q]\n")->keeper_for(self, std::nullopt).error().code,
+  const auto self = facts_at_accept(ourselves(), core::LabelSource::none);
+  EXPECT_EQ((*make_broker()->keeper_for(self, std::nullopt).keeper)->profile(), "p");
+  EXPECT_EQ(make_broker("[profile.p]\n[profile.q]\n")->keeper_for(self, std::nullopt).keeper.error().code,
             ErrorCode::bad_request);
   const auto broker = make_broker("[daemon]\ndefault_profile = \"q\"\n[profile.p]\n[profile.q]\n");
-  EXPECT_EQ((*broker->keeper_for(self, std::nullopt))->profile(), "q");
+  EXPECT_EQ((*broker->keeper_for(self, std::nullopt).keeper)->profile(), "q");
 }
 
 TEST_F(BrokerTest, HealthIsBadWhileAProfileHasNoTokenAndSaysMoreToWhoIsGrantedIt) {

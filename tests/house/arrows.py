@@ -16,6 +16,7 @@ ROOMS = {
     "daemon/fleet": {"ipc/base", "ipc/wire"},
     "daemon/broker": {"ipc/base", "ipc/confine", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
     "daemon/exchanger": {"ipc/base", "ipc/confine", "ipc/wire", "daemon/config", "daemon/store"},
+    "daemon/witness": {"ipc/base", "ipc/wire"},
     "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
                    "daemon/fleet"},
     "tests/authority": {"ipc/base", "ipc/wire"},
@@ -33,7 +34,7 @@ LIBRARIES = {
     "boost/asio": {"ipc/transport", "daemon/broker", "tests/authority"},
     "boost/beast": {"ipc/client", "daemon/broker", "tests/authority"},
     "toml++/": {"daemon/config"},
-    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/cli", "tests/authority"},
+    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/witness", "daemon/cli", "tests/authority"},
     "spdlog/": {"daemon/broker", "tests/authority"},
 }
 PROJECT = re.compile(r'^\s*#\s*include\s+"([^"]+)"')

@@ -9,9 +9,11 @@ NETWORK = ["libcurl", "libssl", "libcrypto", "libgnutls", "libnss", "libmbedtls"
 FORBIDDEN = {
     "fobd": [*NETWORK, "libsecret", "libgio", "libglib"],
     "fob": NETWORK,
+    "fob-witness": [*NETWORK, "libsecret", "libgio", "libglib"],
 }
 # A call that the broker could reach the network with; socket() itself it needs, for Unix sockets.
-FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo", "gethostbyname", "curl_", "SSL_"]}
+FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo", "gethostbyname", "curl_", "SSL_"],
+                     "fob-witness": ["getaddrinfo", "gethostbyname", "connect", "bind"]}
 
 
 def output(*command):

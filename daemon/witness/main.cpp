@@ -1,0 +1,93 @@
+// fob-witness: tells fobd which program a process runs. It may look into other users' processes
+// (CAP_SYS_PTRACE), which the broker may not, and so it does nothing else: no network, no configuration, no
+// files but the programs it is asked about. Started by its socket unit with a listening socket as descriptor
+// 3, or by fobd with a connected one as stdin. Exits 0 when nobody asks any more, 2 on a wrong command line,
+// 1 otherwise.
+#include "daemon/witness/confinement.hpp"
+#include "daemon/witness/conversation.hpp"
+#include "daemon/witness/service.hpp"
+#include "ipc/base/error.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <pwd.h>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+
+namespace {
+
+// sd_listen_fds(3): the first descriptor that is handed over.
+constexpr int k_handed_over = 3;
+
+bool is_handed_a_socket() {
+  const char* pid = std::getenv("LISTEN_PID");    // NOLINT(concurrency-mt-unsafe): one thread yet
+  const char* count = std::getenv("LISTEN_FDS");  // NOLINT(concurrency-mt-unsafe)
+  return pid != nullptr && count != nullptr && pid == std::to_string(::getpid()) &&
+         std::string_view(count) == "1";
+}
+
+std::optional<uid_t> user_of(const std::string& name) {
+  const passwd* entry = ::getpwnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread yet
+  if (entry == nullptr) return std::nullopt;
+  return entry->pw_uid;
+}
+
+int usage(const std::string& what) {
+  std::fprintf(stderr, "fob-witness: %s\n", what.c_str());
+  return fob::traits(fob::ErrorCode::usage).exit_status;
+}
+
+// Without a socket to listen on, stdin is the one who asks: who started it has chosen that.
+int testify(uid_t asker) {
+  using namespace fob::witness;
+  HashCache hashes;
+  if (is_handed_a_socket()) {
+    serve(k_handed_over, asker, hashes);
+    return 0;
+  }
+  if (!asker_of(STDIN_FILENO))
+    return usage("stdin must be a connected Unix socket; fobd or a socket unit starts this program");
+  return converse(STDIN_FILENO, hashes) ? 0 : 1;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Tells fobd which program a process runs. Started by its socket unit, or by fobd with a socket as "
+      "stdin.",
+      "fob-witness");
+  std::optional<uid_t> uid;
+  std::string user;
+  CLI::Option* by_uid = app.add_option("--for-uid", uid, "who may ask, beside root; left out: its own user");
+  app.add_option("--for-user", user, "the same by name")->excludes(by_uid);
+  app.set_version_flag("--version", "fob-witness " FOB_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : fob::traits(fob::ErrorCode::usage).exit_status;
+  }
+  // NSS may open files and sockets, so names are resolved before anything is given up.
+  if (!user.empty()) uid = user_of(user);
+  if (!user.empty() && !uid) return usage("there is no user " + user + " here");
+
+  std::signal(SIGPIPE, SIG_IGN);
+  fob::witness::confine();
+  // A filter of system calls belongs here: from now on every byte is another's.
+  return testify(uid.value_or(::geteuid()));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fob-witness: %s\n", error.what());
+    return 1;
+  }
+}
