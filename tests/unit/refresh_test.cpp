@@ -1,6 +1,5 @@
 #include "daemon/core/refresh.hpp"
 
-#include "daemon/core/policy.hpp"
 #include "daemon/core/refresh_draw.hpp"
 #include "daemon/core/repeat_limiter.hpp"
 
@@ -19,8 +18,6 @@ TokenPtr a_token(BootTime started, std::chrono::nanoseconds lifetime, std::strin
                  std::uint64_t version = 1) {
   return std::make_shared<Token>(Token{name, name, {}, version, started, started + lifetime});
 }
-
-PeerFacts user(uid_t uid) { return {uid, uid, 4711, {}}; }
 
 Failure a_failure(ErrorCode code) { return {code, "because", std::nullopt}; }
 
@@ -527,26 +524,6 @@ TEST(RepeatLimiter, LetsOneLineAUserThroughInAWhileAndCountsTheRest) {
   EXPECT_EQ(limiter.admit(1001, k_start + 1s), 0u);
   EXPECT_EQ(limiter.admit(1000, k_start + 10s), 500u);
   EXPECT_FALSE(limiter.admit(1000, k_start + 11s));
-}
-
-TEST(Policy, WithoutGrantsItsOwnUserMayHaveEverythingAndNobodyElseAnything) {
-  const Policy policy(1000, {});
-  EXPECT_TRUE(policy.may_have(user(1000), "any"));
-  EXPECT_FALSE(policy.may_have(user(1001), "any"));
-  EXPECT_FALSE(policy.may_have(user(0), "any"));
-}
-
-TEST(Policy, WithGrantsNobodyHasMoreThanIsGranted) {
-  const Policy policy(1000, {Rule{{"a"}, 1001, false}});
-  EXPECT_TRUE(policy.may_have(user(1001), "a"));
-  EXPECT_FALSE(policy.may_have(user(1001), "b"));
-  EXPECT_FALSE(policy.may_have(user(1000), "a"));
-}
-
-TEST(Policy, ARuleThatCannotBeJudgedMatchesNobody) {
-  const Policy policy(1000, {Rule{{"a"}, 1001, true}, Rule{{"b"}, std::nullopt, false}});
-  EXPECT_FALSE(policy.may_have(user(1001), "a"));
-  EXPECT_FALSE(policy.may_have(user(1001), "b"));
 }
 
 TEST(Refresh, GoesOnWithTheTokenOfTheProcessBefore) {
