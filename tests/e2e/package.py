@@ -30,6 +30,16 @@ user = "{APP_USER}"
 [[grant]]
 profiles = ["{PROFILE}"]
 user = "root"
+
+[[grant]]
+profiles = ["{PROFILE}"]
+user = "daemon"
+unit = "localizer.service"
+
+[[grant]]
+profiles = ["{PROFILE}"]
+user = "www-data"
+exe = "/usr/bin/fob"
 """
 ADMIN = """
 import http.client, sys
@@ -126,6 +136,11 @@ class Device:
     def app(self, *command, user=APP_USER, properties=()):
         """An app in a unit of its own."""
         return self.machine.run(*command, properties=[f"User={user}", *properties])
+
+    def asked_in(self, unit, user, program="/usr/bin/fob"):
+        """The exit status of an app that asks for a token in a unit of this name."""
+        return self.machine.enter("systemd-run", f"--unit={unit}", "--wait", "--pipe", "--quiet", "--collect",
+                                  f"--property=User={user}", program, "token", PROFILE).returncode
 
     def show(self, unit, *names):
         lines = self.must("systemctl", "show", *[f"--property={name}" for name in names], unit).splitlines()

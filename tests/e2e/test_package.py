@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fob import wait_until
-from machine import reason_to_skip
+from machine import PROGRAMS, reason_to_skip
 from package import APP_USER, CONFIGURATION, PROFILE, Device, Load, build, next_version
 
 skipped_because = reason_to_skip("cpack", "dpkg-deb", "lintian")
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.native, pytest.mark.skipif(skipped_because is not None
 
 # To reach the network is what the exchanger is for, and with the TPM's device it is 1.1 of the analysis by itself. The
 # inbox's unit tries a new credential, as root and over the network.
-EXPOSURE = {"fob.service": 1.0, "fob-exchange@prod-query.service": 1.1, "fob-promote@.service": 1.0, "fob-inbox.service": 2.0}
+EXPOSURE = {"fob.service": 1.0, "fob-exchange@prod-query.service": 1.1, "fob-promote@.service": 1.0, "fob-witness.service": 1.0, "fob-inbox.service": 2.0}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,19 @@ def test_an_app_in_a_unit_of_its_own_gets_a_token_and_another_user_gets_none(enr
     assert done.returncode == 0 and len(done.stdout) > 20, (done.stderr, enrolled.journal())
     assert enrolled.app("/usr/bin/fob", "token", PROFILE, user="daemon").returncode == 4
     assert f"{PROFILE}: valid" in enrolled.show("fob.service", "StatusText")["StatusText"]
+
+
+def test_a_grant_by_unit_is_for_that_unit(enrolled):
+    assert enrolled.asked_in("localizer", "daemon") == 0, enrolled.journal()
+    assert enrolled.asked_in("other", "daemon") == 4
+    assert enrolled.asked_in("localizer", "nobody") == 4, "both must hold"
+
+
+def test_a_grant_by_program_is_told_by_the_witness_and_for_that_program(enrolled):
+    assert enrolled.asked_in("any", "www-data") == 0, enrolled.journal()
+    assert enrolled.asked_in("any", "www-data", program=f"{PROGRAMS}/fob") == 4, "the same bytes, another program"
+    status = enrolled.must("cat", f"/proc/{enrolled.show('fob-witness.service', 'MainPID')['MainPID']}/status")
+    assert "CapEff:\t0000000000080000" in status, "CAP_SYS_PTRACE and nothing else"
 
 
 def test_after_a_reboot_it_gets_one_without_anyones_help(enrolled):
