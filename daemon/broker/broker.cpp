@@ -44,9 +44,9 @@ core::Rule to_rule(const config::Grant& grant, const std::optional<std::string>&
   rule.exe = grant.exe;
   rule.exe_sha256 = grant.exe_sha256;
   if (grant.unit) {
-    auto unit = core::unit_of_grant(*grant.unit, own_manager);
+    const auto unit = core::unit_of_grant(*grant.unit, own_manager);
     if (!unit) around.log.warn("{}: {}; the grant matches nobody", grant.where, unit.error().detail);
-    rule.unit = unit ? std::move(*unit) : *grant.unit;
+    rule.unit = unit ? *unit : *grant.unit;
   }
   rule.apparmor = grant.apparmor;
   rule.selinux = grant.selinux;

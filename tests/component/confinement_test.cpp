@@ -39,11 +39,6 @@ int open_and_close(const fs::path& path, int flags) {
   return fd ? 0 : errno;
 }
 
-int make_socket(int family) {
-  const UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  return fd ? 0 : errno;
-}
-
 // What `attempt` gives in a process of its own, after `confine`.
 int tried(const std::function<bool()>& confine, const std::function<int()>& attempt) {
   const pid_t pid = ::fork();
@@ -124,6 +119,11 @@ TEST_F(BrokerConfinement, CanStillLookUpUsers) {
 }
 
 #ifndef FOB_SANITIZED  // whose own calls are many; what follows is the filter of system calls
+
+int make_socket(int family) {
+  const UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return fd ? 0 : errno;
+}
 
 TEST_F(BrokerConfinement, HasNoNetworkSockets) {
   expect(EPERM, [] { return make_socket(AF_INET); });

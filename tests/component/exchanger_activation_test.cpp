@@ -39,7 +39,7 @@ class ActivationTest : public testing::Test {
     std::ofstream(config_) << "[profile.prod]\nscopes = [\"query\"]\n\n[profile.other]\nscopes = "
                               "[\"query\"]\n";
     ::chmod(config_.c_str(), 0600);
-    listener_ = std::move(transport::listen_at(socket_, {0600, std::nullopt}).value());
+    listener_ = transport::listen_at(socket_, {0600, std::nullopt}).value();
   }
 
   // A connection of ours that is pending, with its line sent.

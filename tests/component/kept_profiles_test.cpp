@@ -265,7 +265,8 @@ TEST(ServiceManager, TellsTheWatchdogOfThisProcessOnly) {
 }
 
 TEST(ServiceManager, RefusesAnAddressThatIsNone) {
-  for (const std::string address : {"relative", "@", std::string(200, '/').c_str(), "/no/such/socket"}) {
+  for (const std::string& address :
+       std::vector<std::string>{"relative", "@", std::string(200, '/'), "/no/such/socket"}) {
     const auto manager = ServiceManager::of(
         [&](const char* name) -> std::optional<std::string> {
           if (std::strcmp(name, "NOTIFY_SOCKET") == 0) return address;
