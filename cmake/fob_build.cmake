@@ -69,7 +69,7 @@ set(FOB_COMMON_HEADERS <algorithm> <array> <chrono> <filesystem> <functional> <m
   <boost/asio/local/stream_protocol.hpp> <boost/asio/steady_timer.hpp> <boost/asio/use_awaitable.hpp>
   <nlohmann/json.hpp>)
 function(fob_precompile target)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  if(FOB_PRECOMPILE AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     target_precompile_headers(${target} PRIVATE ${FOB_COMMON_HEADERS} ${ARGN})
   endif()
 endfunction()

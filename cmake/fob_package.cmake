@@ -13,7 +13,7 @@ install(FILES systemd/fob.preset DESTINATION lib/systemd/system-preset RENAME 80
 install(FILES systemd/fob.sysusers DESTINATION lib/sysusers.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.tmpfiles DESTINATION lib/tmpfiles.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.toml DESTINATION /etc/fob COMPONENT fob)
-install(FILES docs/configuration.md docs/stores.md docs/fleet-bundle.md ipc/PROTOCOL.md README.md CHANGELOG.md
+install(FILES docs/configuration.md docs/grants.md docs/install.md docs/stores.md docs/fleet-bundle.md ipc/PROTOCOL.md README.md CHANGELOG.md
   DESTINATION share/doc/fob COMPONENT fob)
 install(FILES systemd/debian/copyright DESTINATION share/doc/fob COMPONENT fob)
 

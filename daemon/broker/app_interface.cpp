@@ -47,10 +47,12 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto query = wire::decode_token_query(target);
     if (!query) co_return problem_response(query.error());
     const auto facts = co_await facts_of(request.peer, request.acquaintance);
-    const auto keeper = broker_.keeper_for(facts, query->profile).keeper;
-    if (!keeper) co_return problem_response(keeper.error());
-    const TokenOutcome outcome = co_await (*keeper)->token(query->min_ttl, query->wait);
-    co_return respond(outcome, (*keeper)->profile(), request.accept);
+    const Judgement judgement = broker_.keeper_for(facts, query->profile);
+    if (!judgement.keeper) co_return refused("token", facts, judgement);
+    const auto keeper = *judgement.keeper;
+    const TokenOutcome outcome = co_await keeper->token(query->min_ttl, query->wait);
+    note("token", facts, judgement, outcome);
+    co_return respond(outcome, keeper->profile(), request.accept);
   }
 
   asio::awaitable<Response> rejected(Request request, wire::Target target) {
@@ -60,20 +62,21 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto report = wire::decode_rejected_report(request.body);
     if (!report) co_return problem_response(report.error());
     const auto facts = co_await facts_of(request.peer, request.acquaintance);
-    const auto keeper = broker_.keeper_for(facts, report->profile).keeper;
-    if (!keeper) co_return problem_response(keeper.error());
-    const TokenOutcome outcome =
-        co_await (*keeper)->replace_rejected(report->fingerprint, wire::k_default_wait);
-    co_return respond(outcome, (*keeper)->profile(), request.accept);
+    const Judgement judgement = broker_.keeper_for(facts, report->profile);
+    if (!judgement.keeper) co_return refused("rejected", facts, judgement);
+    const auto keeper = *judgement.keeper;
+    const TokenOutcome outcome = co_await keeper->replace_rejected(report->fingerprint, wire::k_default_wait);
+    note("rejected", facts, judgement, outcome);
+    co_return respond(outcome, keeper->profile(), request.accept);
   }
 
   asio::awaitable<Response> events(Request request, wire::Target target) {
     const auto profile = wire::decode_profile_query(target);
     if (!profile) co_return problem_response(profile.error());
     auto facts = co_await facts_of(request.peer, request.acquaintance);
-    const auto keeper = broker_.keeper_for(facts, *profile).keeper;
-    if (!keeper) co_return problem_response(keeper.error());
-    co_return stream_of(*keeper, request.peer, std::move(facts));
+    const Judgement judgement = broker_.keeper_for(facts, *profile);
+    if (!judgement.keeper) co_return refused("events", facts, judgement);
+    co_return stream_of(*judgement.keeper, request.peer, std::move(facts));
   }
 
   Response stream_of(std::shared_ptr<TokenKeeper> keeper, transport::Peer peer, core::PeerFacts facts) {
@@ -84,6 +87,37 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
       return tell(self, std::move(sink), keeper, peer, facts);
     };
     return response;
+  }
+
+  Response refused(std::string_view what, const core::PeerFacts& facts, const Judgement& judgement) {
+    core::AuditRecord record = record_of(what, facts, judgement);
+    record.outcome = traits(judgement.keeper.error().code).urn;
+    broker_.audit()->note(std::move(record));
+    return problem_response(judgement.keeper.error());
+  }
+
+  void note(std::string_view what, const core::PeerFacts& facts, const Judgement& judgement,
+            const TokenOutcome& outcome) {
+    core::AuditRecord record = record_of(what, facts, judgement);
+    if (outcome) {
+      record.fingerprint = (*outcome)->fingerprint;
+    } else {
+      record.outcome = traits(outcome.error().code).urn;
+    }
+    broker_.audit()->note(std::move(record));
+  }
+
+  core::AuditRecord record_of(std::string_view what, const core::PeerFacts& facts,
+                              const Judgement& judgement) const {
+    core::AuditRecord record;
+    record.what = what;
+    record.profile = judgement.profile;
+    record.peer = facts;
+    if (!judgement.decision) return record;
+    record.granted = judgement.decision->granted;
+    record.grant = judgement.decision->grant;
+    if (!record.granted) record.why = broker_.policy().in_words(*judgement.decision);
+    return record;
   }
 
   // What grants are judged by, as far as those in force turn on it.
@@ -108,16 +142,18 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
       sink->when_gone([following] { following->wake(); });
       const bool changed = co_await following->change(wire::k_heartbeat_interval);
       facts = facts_by_now(std::move(facts), peer);
-      auto present = self->broker_.granted(facts, profile);
-      if (!present) {
+      const Judgement judgement = self->broker_.keeper_for(facts, profile);
+      if (!judgement.keeper) {
+        (void)self->refused("events", facts, judgement);
         co_await sink->send(encode(wire::revoked_event(profile)));
         break;
       }
-      if (present != keeper) {
-        keeper = std::move(present);
+      if (*judgement.keeper != keeper) {
+        keeper = *judgement.keeper;
         following = std::make_shared<Following>(keeper);
         continue;
       }
+      if (changed) self->note("events", facts, judgement, keeper->available());
       std::string text = changed ? encode(self->event_of(*keeper)) : std::string(wire::k_heartbeat);
       taken = co_await sink->send(std::move(text));
     }
@@ -134,6 +170,11 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     if (!target.parameters.empty())
       co_return problem_response(fail(ErrorCode::bad_request, "this path takes no parameters"));
     const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    core::AuditRecord record;
+    record.what = "profiles";
+    record.granted = true;  // each hears of its own
+    record.peer = facts;
+    broker_.audit()->note(std::move(record));
     co_return profiles_of(facts);
   }
 

@@ -99,11 +99,15 @@ Broker::Broker(config::Config config, std::filesystem::path config_file, uid_t o
       own_uid_(own_uid),
       own_manager_(own_user_manager()),
       around_(std::move(surroundings)),
-      policy_(to_policy(config_, own_uid, own_manager_, around_)) {
+      policy_(to_policy(config_, own_uid, own_manager_, around_)),
+      audit_(std::make_shared<Audit>(around_.executor, around_.clock, around_.audit)) {
   for (const auto& [name, profile] : config_.profiles) start_keeper(profile);
 }
 
-Broker::~Broker() { retire(k_removed); }
+Broker::~Broker() {
+  retire(k_removed);
+  audit_->end();
+}
 
 void Broker::retire(const wire::Problem& why) {
   for (const auto& [name, keeper] : keepers_) keeper->retire(why);
@@ -149,12 +153,6 @@ std::vector<std::shared_ptr<TokenKeeper>> Broker::keepers() const {
   std::vector<std::shared_ptr<TokenKeeper>> all;
   for (const auto& [name, keeper] : keepers_) all.push_back(keeper);
   return all;
-}
-
-std::shared_ptr<TokenKeeper> Broker::granted(const core::PeerFacts& peer, const std::string& profile) const {
-  const auto found = keepers_.find(profile);
-  const bool may = found != keepers_.end() && policy_.may_have(peer, profile);
-  return may ? found->second : nullptr;
 }
 
 void Broker::change(core::Change change) {
@@ -227,12 +225,8 @@ void Broker::start_keeper(const config::Profile& profile) {
 // The words are the same whether the profile exists or not, and say nothing of the grants there are.
 Judgement Broker::refused(const core::PeerFacts& peer, const std::string& profile,
                           core::Decision decision) const {
-  const uid_t uid = peer.uid.value_or(0);
-  if (const auto folded = refusals_.admit(uid, around_.clock.boot_now()))
-    around_.log.info("refused: profile \"{}\" to process {} of user {} ({} more refused since the last line)",
-                     profile, peer.pid, uid, *folded);
   return {fail(ErrorCode::not_granted,
-               "process " + std::to_string(peer.pid) + " of user " + std::to_string(uid) +
+               "process " + std::to_string(peer.pid) + " of user " + std::to_string(peer.uid.value_or(0)) +
                    " is not granted this profile; an operator sees why with: fob explain --pid " +
                    std::to_string(peer.pid) + ", and can grant it with a [[grant]] in fob.toml"),
           profile, std::move(decision)};

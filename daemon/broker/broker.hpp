@@ -2,10 +2,10 @@
 // the configuration they come from. The two interfaces (app_interface.hpp, operator_interface.hpp) ask it.
 #pragma once
 
+#include "daemon/broker/audit.hpp"
 #include "daemon/broker/token_keeper.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/core/policy.hpp"
-#include "daemon/core/repeat_limiter.hpp"
 #include "ipc/base/result.hpp"
 
 #include <filesystem>
@@ -42,14 +42,14 @@ class Broker {
   /// The grants in force, for who gathers facts or explains.
   const core::Policy& policy() const { return policy_; }
   const FactSources& fact_sources() const { return around_.facts; }
+  /// What units are called in a grant that names no manager: the user manager that fobd runs under.
+  const std::optional<std::string>& own_manager() const { return own_manager_; }
+  const std::shared_ptr<Audit>& audit() const { return audit_; }
 
   /// For operators: the keeper of a profile, or unknown_profile.
   Result<std::shared_ptr<TokenKeeper>> keeper(const std::string& profile) const;
   std::vector<std::shared_ptr<TokenKeeper>> keepers() const;
   const config::Config& config() const { return config_; }
-
-  /// The profile's present keeper if this peer may (still) have it, else nothing. Logs nothing.
-  std::shared_ptr<TokenKeeper> granted(const core::PeerFacts& peer, const std::string& profile) const;
 
   /// The device's surroundings changed: every profile hears of it.
   void change(core::Change change);
@@ -75,14 +75,13 @@ class Broker {
   Judgement judged(const core::PeerFacts& peer, const std::string& profile) const;
   Judgement refused(const core::PeerFacts& peer, const std::string& profile, core::Decision decision) const;
 
-  mutable core::RepeatLimiter refusals_;
-
   config::Config config_;
   std::filesystem::path config_file_;
   uid_t own_uid_;
-  std::optional<std::string> own_manager_;  ///< of units: the user manager that fobd runs under
+  std::optional<std::string> own_manager_;
   Surroundings around_;
   core::Policy policy_;
+  std::shared_ptr<Audit> audit_;
   std::map<std::string, std::shared_ptr<TokenKeeper>> keepers_;
 };
 

@@ -1,11 +1,13 @@
 // fobd, the broker: serves tokens to apps and answers operators, over two Unix sockets. It holds no secret
 // and opens no network socket; fob-exchange does the talking to the authority.
 #include "daemon/broker/app_interface.hpp"
+#include "daemon/broker/audit_text.hpp"
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/confinement.hpp"
 #include "daemon/broker/exchange_process.hpp"
 #include "daemon/broker/exchange_socket.hpp"
 #include "daemon/broker/http_server.hpp"
+#include "daemon/broker/journal.hpp"
 #include "daemon/broker/kept_profiles.hpp"
 #include "daemon/broker/launcher.hpp"
 #include "daemon/broker/listeners.hpp"
@@ -181,9 +183,9 @@ class Daemon {
     const auto limits = limits_for(raise_descriptor_limit());
     broker::HttpServer apps(io_, std::move(listeners.apps), limits,
                             awake(broker::app_interface(broker_, clock_)), log_);
-    broker::HttpServer operators(
-        io_, std::move(listeners.operators), limits,
-        awake(broker::operator_interface(broker_, clock_, {::geteuid(), admins}, log_)), log_);
+    broker::HttpServer operators(io_, std::move(listeners.operators), limits,
+                                 awake(broker::operator_interface(broker_, clock_, {::geteuid(), admins})),
+                                 log_);
     servers_ = {&apps, &operators};
     watch_signals();
     log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
@@ -198,6 +200,7 @@ class Daemon {
     broker::Surroundings around{executor, clock_, random_, log_, exchange_by(executor, at, start)};
     around.promote = promote_by(executor, at, start);
     around.facts = fact_sources(executor, at, start);
+    around.audit = [this](const core::AuditRecord& record) { write(record); };
     around.stirred = [this] {
       if (!watch_) return;  // both are made after the broker, which stirs while it is being made
       watch_->adjust();
@@ -210,6 +213,13 @@ class Daemon {
       kept_.keep(profile, purpose, state);
     };
     return around;
+  }
+
+  // With fields where there is a journal to take them, else as a line of the log.
+  void write(const core::AuditRecord& record) {
+    const std::string line = broker::audit_line(record);
+    const auto priority = record.granted ? broker::Priority::info : broker::Priority::notice;
+    if (!journal_.send(priority, line, broker::journal_fields(record))) log_.info("{}", line);
   }
 
   // Whoever asks first after the device slept finds that noticed.
@@ -271,6 +281,7 @@ class Daemon {
   const SystemClock& clock_;
   broker::KeptProfiles& kept_;
   const broker::ServiceManager& manager_;
+  const broker::Journal journal_ = broker::Journal::of(config::process_environment);
   SystemRandom random_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;

@@ -1,10 +1,14 @@
 #include "daemon/broker/operator_interface.hpp"
 
+#include "daemon/broker/audit_text.hpp"
+#include "daemon/broker/explanation.hpp"
 #include "daemon/broker/metrics.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
 #include "ipc/wire/control_messages.hpp"
+#include "ipc/wire/event_stream.hpp"
 #include "ipc/wire/json.hpp"
+#include "ipc/wire/limits.hpp"
 
 #include <algorithm>
 #include <unistd.h>
@@ -18,26 +22,30 @@ namespace {
 using std::chrono::seconds;
 using wire::Json;
 
+// Of a call, in the audit.
+constexpr std::size_t k_max_method = 16;
+constexpr std::size_t k_max_path = 64;
+
 Json whole_seconds(const std::optional<std::chrono::nanoseconds>& time) {
   return time ? Json(std::chrono::ceil<seconds>(*time).count()) : Json(nullptr);
 }
 
 class OperatorInterface {
  public:
-  OperatorInterface(Broker& broker, const Clock& clock, Operators operators, spdlog::logger& log)
-      : broker_(broker), clock_(clock), operators_(operators), log_(log), started_(clock.boot_now()) {
+  OperatorInterface(Broker& broker, const Clock& clock, Operators operators)
+      : broker_(broker), clock_(clock), operators_(operators), started_(clock.boot_now()) {
     add("GET", "/v1/status", &OperatorInterface::status);
     add("POST", "/v1/refresh", &OperatorInterface::refresh);
     add("POST", "/v1/reload", &OperatorInterface::reload);
     add("POST", "/v1/credentials/changed", &OperatorInterface::credentials_changed);
+    add("GET", "/v1/explain", &OperatorInterface::explain);
+    add("GET", "/v1/audit", &OperatorInterface::audit);
     add("GET", "/metrics", &OperatorInterface::metrics);
   }
 
   asio::awaitable<Response> answer(Request request) {
     const bool allowed = is_operator(operators_, request.peer);
-    log_.info("operator call {} {} by process {} of user {}: {}", request.method.substr(0, 16),
-              wire::printable(request.target, 64), request.peer.pid, request.peer.uid,
-              allowed ? "taken" : "refused");
+    note(request, allowed);
     if (!allowed)
       co_return problem_response(
           fail(ErrorCode::not_granted,
@@ -52,6 +60,70 @@ class OperatorInterface {
     routes_.push_back({method, path, [this, handle](Request request, wire::Target target) {
                          return (this->*handle)(std::move(request), std::move(target));
                        }});
+  }
+
+  void note(const Request& request, bool allowed) {
+    core::AuditRecord record;
+    record.what = "operator " + request.method.substr(0, k_max_method) + " " +
+                  wire::printable(request.target.substr(0, request.target.find('?')), k_max_path);
+    record.granted = allowed;
+    if (!allowed) record.outcome = traits(ErrorCode::not_granted).urn;
+    record.peer = facts_at_accept(request.peer, broker_.fact_sources().labels);
+    broker_.audit()->note(std::move(record));
+  }
+
+  asio::awaitable<Response> explain(Request, wire::Target target) {
+    const auto question = decode_explain_query(target);
+    if (!question) co_return problem_response(question.error());
+    const auto facts = co_await facts_asked_for(*question, broker_.fact_sources(), broker_.own_manager());
+    if (!facts) co_return problem_response(facts.error());
+    Response response;
+    response.body = wire::dump(explanation(*question, *facts, broker_));
+    co_return response;
+  }
+
+  asio::awaitable<Response> audit(Request, wire::Target target) {
+    Response response;
+    const auto follow = decode_follow(target);
+    if (!follow) co_return problem_response(follow.error());
+    if (*follow) {
+      response.content_type = "text/event-stream";
+      response.events = [audit = broker_.audit()](EventSinkPtr sink) { return tell(audit, std::move(sink)); };
+      co_return response;
+    }
+    Json records = Json::array();
+    for (const auto& record : broker_.audit()->kept()) records.push_back(to_json(record));
+    response.body = wire::dump({{"records", std::move(records)}});
+    co_return response;
+  }
+
+  static Result<bool> decode_follow(const wire::Target& target) {
+    if (target.parameters.empty()) return true;
+    const auto& [name, value] = target.parameters.front();
+    if (target.parameters.size() == 1 && name == "follow" && (value == "0" || value == "1"))
+      return value == "1";
+    return fail(ErrorCode::bad_request,
+                "this path takes follow=0 (what is kept) or follow=1, and nothing else");
+  }
+
+  // What is kept first, then each record as it is made. A reader that is slow misses the oldest.
+  static asio::awaitable<void> tell(std::shared_ptr<Audit> audit, EventSinkPtr sink) {
+    auto follower = std::make_shared<Audit::Follower>(audit);
+    std::uint64_t told = 0;
+    bool taken = true;
+    while (taken) {
+      sink->when_gone([follower] { follower->wake(); });
+      co_await follower->change(wire::k_heartbeat_interval);
+      std::string text;
+      for (const auto& record : audit->kept()) {
+        if (record.number <= told) continue;
+        text += encode(wire::Event{"audit", wire::dump(to_json(record))});
+        told = record.number;
+      }
+      if (text.empty()) text = wire::k_heartbeat;
+      taken = co_await sink->send(std::move(text));
+    }
+    sink->when_gone(nullptr);
   }
 
   asio::awaitable<Response> status(Request, wire::Target) {
@@ -119,7 +191,6 @@ class OperatorInterface {
   Broker& broker_;
   const Clock& clock_;
   Operators operators_;
-  spdlog::logger& log_;
   BootTime started_;
   std::vector<Route> routes_;
 };
@@ -133,8 +204,8 @@ bool is_operator(const Operators& operators, const transport::Peer& peer) {
          std::find(peer.groups.begin(), peer.groups.end(), *operators.admin_group) != peer.groups.end();
 }
 
-Handler operator_interface(Broker& broker, const Clock& clock, Operators operators, spdlog::logger& log) {
-  const auto interface = std::make_shared<OperatorInterface>(broker, clock, operators, log);
+Handler operator_interface(Broker& broker, const Clock& clock, Operators operators) {
+  const auto interface = std::make_shared<OperatorInterface>(broker, clock, operators);
   return [interface](Request request) { return interface->answer(std::move(request)); };
 }
 

@@ -1,5 +1,5 @@
 // control.sock: what operators may ask (design.md §4): root, fobd's own user, and the group fob-admin. Each
-// call is logged with who made it. No call takes or returns a secret or a token.
+// call is audited with who made it. No call takes or returns a secret or a token.
 #pragma once
 
 #include "daemon/broker/broker.hpp"
@@ -19,6 +19,6 @@ struct Operators {
 bool is_operator(const Operators& operators, const transport::Peer& peer);
 
 /// A handler for HttpServer. What is referred to outlives it.
-Handler operator_interface(Broker& broker, const Clock& clock, Operators operators, spdlog::logger& log);
+Handler operator_interface(Broker& broker, const Clock& clock, Operators operators);
 
 }  // namespace fob::broker

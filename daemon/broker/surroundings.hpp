@@ -1,6 +1,7 @@
 // What the broker lives on: the loop, the clock, chance, the log, and the seams to other processes.
 #pragma once
 
+#include "daemon/broker/audit.hpp"
 #include "daemon/broker/exchange_process.hpp"
 #include "daemon/broker/peer_facts.hpp"
 #include "daemon/broker/promotion.hpp"
@@ -33,6 +34,8 @@ struct Surroundings {
   std::function<void(const std::string& profile, const std::string& purpose, const core::Resumption& state)>
       keep = [](const auto&, const auto&, const auto&) {};
   FactSources facts = {};
+  /// Where records of the audit go, beside those who follow it.
+  AuditSink audit = [](const auto&) {};
 };
 
 }  // namespace fob::broker

@@ -1,9 +1,11 @@
 #include "daemon/cli/command_line.hpp"
 
 #include "daemon/cli/asked_promotion.hpp"
+#include "daemon/cli/audit_command.hpp"
 #include "daemon/cli/config_commands.hpp"
 #include "daemon/cli/credential_commands.hpp"
 #include "daemon/cli/daemon_commands.hpp"
+#include "daemon/cli/explain_command.hpp"
 #include "daemon/cli/fleet_command_line.hpp"
 #include "daemon/cli/speech.hpp"
 #include "daemon/cli/token_commands.hpp"
@@ -13,8 +15,10 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <sstream>
 #include <unistd.h>
@@ -59,6 +63,7 @@ class Commands {
     add_credential();
     add_token();
     add_daemon();
+    add_access();
     add_config();
     fleet_.add_to(app_, [this](Command command) { chosen_ = std::move(command); });
     app_.require_subcommand(1);
@@ -72,6 +77,7 @@ class Commands {
   void add_promotion(CLI::App& credential);
   void add_token();
   void add_daemon();
+  void add_access();
   void add_config();
   CLI::App* add(CLI::App& to, const std::string& name, const std::string& help, Command command) {
     CLI::App* added = to.add_subcommand(name, help);
@@ -94,6 +100,9 @@ class Commands {
   bool asked_ = false;
   bool json_ = false;
   bool header_ = false;
+  bool follow_ = false;
+  std::string as_;
+  std::int64_t pid_ = 0;
   double min_ttl_ = -1;
   std::vector<std::string> program_;  ///< what stands behind "--"
   FleetCommands fleet_;
@@ -213,6 +222,39 @@ void Commands::add_daemon() {
   add(app_, "status", "Show fobd's profiles, tokens and refreshes; for operators",
       [this](const Context& context) { return show_status(json_, context); })
       ->add_flag("--json", json_, "As JSON");
+}
+
+// Who may have what, and who asked.
+void Commands::add_access() {
+  CLI::App* explain =
+      add(app_, "explain", "Say why a process may or may not have a token; for operators",
+          [this](const Context& context) -> Result<int> {
+            if (pid_ == 0 && as_.empty())
+              return fail(ErrorCode::usage, "say which process: fob explain --pid N, or --as user=NAME");
+            return explain_grants(
+                {pid_ == 0 ? std::nullopt : std::optional(pid_), if_given(as_), if_given(profile_), json_},
+                context);
+          });
+  CLI::Option* pid =
+      explain->add_option("--pid", pid_, "The process, as it would be judged if it connected now")
+          ->type_name("N")
+          ->check(CLI::Range(std::int64_t{1}, std::int64_t{std::numeric_limits<pid_t>::max()}));
+  explain
+      ->add_option("--as", as_,
+                   "One that is only described: user=NAME,unit=UNIT,…, in the words of a [[grant]]")
+      ->type_name("FACTS")
+      ->excludes(pid);
+  explain->add_option("--profile", profile_, "Of this profile alone")->type_name("PROFILE");
+  explain->add_flag("--json", json_, "As JSON");
+  CLI::App* audit = add(app_, "audit", "Show who asked for what, and what was decided; for operators",
+                        [this](const Context& context) {
+                          return show_audit({follow_, json_}, context);
+                        });
+  audit->add_flag("--follow,-f", follow_, "Go on with each new one as it happens");
+  audit->add_flag("--json", json_, "One JSON object a line");
+  audit->footer(
+      "fobd keeps the last 1024 records. What is the same within a minute is one record and a count.\n"
+      "Under systemd they are in the journal too: journalctl -u fob FOB_DECISION=refused");
 }
 
 void Commands::add_config() {

@@ -163,6 +163,19 @@ Decision Policy::decide(const PeerFacts& peer, std::string_view profile) const {
   return refused;
 }
 
+std::string Policy::in_words(const Decision& refusal) const {
+  if (rules_.empty())
+    return "without any [[grant]], only processes of user " + std::to_string(own_uid_) + " may have a token";
+  if (refusal.why.empty()) return "no [[grant]] names this profile";
+  std::string text;
+  for (const Miss& miss : refusal.why) {
+    text += (text.empty() ? "" : "; ") + std::string("grant ") + std::to_string(miss.grant) + " (" +
+            miss.where + "): ";
+    for (std::size_t i = 0; i < miss.failed.size(); ++i) text += (i == 0 ? "" : ", ") + miss.failed[i];
+  }
+  return text;
+}
+
 bool Policy::asks(Selector selector, const PeerFacts& peer) const {
   return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
     return rule.names(selector) && std::all_of(k_rows.begin(), k_rows.end(), [&](const Row& row) {

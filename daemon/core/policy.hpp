@@ -60,6 +60,9 @@ class Policy {
   /// Whether the peer may know which profiles exist: it may have every one that is or could be.
   bool may_have_all(const PeerFacts& peer) const { return rules_.empty() && peer.uid == own_uid_; }
 
+  /// Why it was refused, in one line: "grant 1 (fob.toml:12): unit is x.service, not y.service; …".
+  std::string in_words(const Decision& refusal) const;
+
   /// Whether it could make a difference to this peer to look at what `selector` asks for: a rule names it,
   /// and what else that names holds, as far as that has been looked at.
   bool asks(Selector selector, const PeerFacts& peer) const;

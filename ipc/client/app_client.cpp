@@ -1,5 +1,6 @@
 #include "ipc/client/app_client.hpp"
 
+#include "ipc/client/follow_events.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -57,14 +58,7 @@ Result<void> AppClient::follow(const std::optional<std::string>& profile,
                                const std::function<bool(const wire::Event& event)>& taken) const {
   boost::urls::url target("/v1/events");
   if (profile) target.params().append({"profile", *profile});
-  wire::EventReader reader;
-  return client_.follow({Verb::get, std::string(target.buffer()), "", "text/event-stream"},
-                        3 * wire::k_heartbeat_interval, [&](std::string_view part) -> Result<bool> {
-                          if (auto read = reader.take(part); !read) return read.error();
-                          while (const auto event = reader.next())
-                            if (!taken(*event)) return false;
-                          return true;
-                        });
+  return follow_events(client_, std::string(target.buffer()), taken);
 }
 
 Result<std::string> AppClient::profiles() const {

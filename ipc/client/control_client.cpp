@@ -1,5 +1,6 @@
 #include "ipc/client/control_client.hpp"
 
+#include "ipc/client/follow_events.hpp"
 #include "ipc/wire/control_messages.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -46,6 +47,22 @@ Result<void> ControlClient::reload() const {
 Result<void> ControlClient::credentials_changed(const std::string& profile) const {
   return without_body(client_.demand(
       {Verb::post, "/v1/credentials/changed", wire::encode_profile_body(profile)}, k_two_refreshes));
+}
+
+Result<std::string> ControlClient::explain(const std::string& target) const {
+  auto answer = client_.demand({Verb::get, target, ""}, k_at_once);
+  if (!answer) return answer.error();
+  return std::move(answer->body);
+}
+
+Result<std::string> ControlClient::audit() const {
+  auto answer = client_.demand({Verb::get, "/v1/audit?follow=0", ""}, k_at_once);
+  if (!answer) return answer.error();
+  return std::move(answer->body);
+}
+
+Result<void> ControlClient::follow_audit(const std::function<bool(const wire::Event& record)>& taken) const {
+  return follow_events(client_, "/v1/audit?follow=1", taken);
 }
 
 }  // namespace fob::client

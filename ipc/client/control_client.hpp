@@ -3,8 +3,10 @@
 #pragma once
 
 #include "ipc/client/client.hpp"
+#include "ipc/wire/event_stream.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 namespace fob::client {
@@ -23,6 +25,13 @@ class ControlClient {
   /// Tells fobd that the profile's credential was replaced or removed, and blocks until it is known what
   /// comes of it: a new token is in force, or why there is none.
   Result<void> credentials_changed(const std::string& profile) const;
+  /// The document of GET /v1/explain; `target` is its path with the query.
+  Result<std::string> explain(const std::string& target) const;
+  /// The records that are kept, as the document of GET /v1/audit?follow=0.
+  Result<std::string> audit() const;
+  /// Hands over each record, those that are kept first, until `taken` says false. Fails with
+  /// daemon_not_running where fobd ends; the caller may come again.
+  Result<void> follow_audit(const std::function<bool(const wire::Event& record)>& taken) const;
 
  private:
   Client client_;

@@ -174,7 +174,7 @@ TEST_F(BrokerSlotsTest, ARefusalIsAnAlarmWhileAppsStillHaveTheirToken) {
   EXPECT_EQ(told.status, 503);
   EXPECT_THAT(told.body, HasSubstr(R"("profiles":[])"));
   EXPECT_THAT(told.body, Not(HasSubstr("rollback"))) << "whose profile it is, is not for everyone";
-  const auto operators = operator_interface(*broker_, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto operators = operator_interface(*broker_, clock_, {::geteuid(), std::nullopt});
   EXPECT_THAT(ask(operators, "GET", "/v1/status").body, HasSubstr(R"("healthy":false)"));
 }
 
@@ -256,7 +256,7 @@ TEST_F(BrokerSlotsTest, MetricsAreInPrometheusTextFormat) {
   EXPECT_EQ(ask(app_interface(*broker_, clock_), "GET", "/v1/token?profile=p").status, 200);
   EXPECT_FALSE(refresh());
   clock_.advance(40s);
-  const auto handler = operator_interface(*broker_, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto handler = operator_interface(*broker_, clock_, {::geteuid(), std::nullopt});
   const auto response = ask(handler, "GET", "/metrics");
   EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_EQ(response.body,

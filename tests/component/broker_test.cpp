@@ -372,7 +372,7 @@ TEST_F(BrokerTest, AnExchangeThatFailsWithoutAPauseIsWaitedForAndTriedAgain) {
   pause_ = false;
   failure_ = {ErrorCode::unreachable, 0, "cannot run it", std::nullopt};
   const auto broker = make_broker();
-  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt});
   const auto response = ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})");
   EXPECT_THAT(response.body, HasSubstr("cannot run it"));
   EXPECT_TRUE((*broker->keeper("p"))->status().next_attempt_in);
@@ -381,7 +381,7 @@ TEST_F(BrokerTest, AnExchangeThatFailsWithoutAPauseIsWaitedForAndTriedAgain) {
 TEST_F(BrokerTest, OperatorsSeeTheStateAndNoToken) {
   const auto broker = make_broker();
   ASSERT_EQ(ask(app_interface(*broker, clock_), "GET", "/v1/token").status, 200);
-  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt});
   const auto response = ask(handler, "GET", "/v1/status");
   EXPECT_EQ(response.status, 200);
   EXPECT_THAT(response.body, HasSubstr(R"("state":"valid")"));
@@ -401,7 +401,7 @@ TEST_F(BrokerTest, OperatorsAreRootTheDaemonsUserAndTheAdminGroup) {
 
 TEST_F(BrokerTest, ARefreshReportsItsOutcome) {
   const auto broker = make_broker();
-  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt}, log_);
+  const auto handler = operator_interface(*broker, clock_, {::geteuid(), std::nullopt});
   EXPECT_EQ(ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})").status, 200);
   failure_ = {ErrorCode::rejected, 401, "the authority rejects it", std::nullopt};
   const auto response = ask(handler, "POST", "/v1/refresh", R"({"profile":"p"})");

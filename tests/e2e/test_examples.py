@@ -117,8 +117,9 @@ def test_the_configurations_shown_are_fine(installation, document):
 
 
 def test_every_option_is_documented(installation):
-    selectors = ["user", "group", "exe", "exe_sha256", "unit", "apparmor", "selinux"]
-    installation.configure('[daemon]\n[profile.a]\n[[grant]]\nprofiles = ["a"]\n' + "".join(f'{s} = "x"\n' for s in selectors))
+    selectors = {"user": "x", "group": "x", "exe": "/x", "exe_sha256": "0" * 64, "unit": "x.service", "apparmor": "x", "selinux": "x"}
+    installation.configure('[daemon]\n[profile.a]\n[[grant]]\nprofiles = ["a"]\n' +
+                           "".join(f'{s} = "{value}"\n' for s, value in selectors.items()))
     done = installation.fob("config", "show")
     assert done.returncode == 0, done.stderr
     keys = re.findall(r"^(?:# )?(\w+) = ", done.stdout, re.M)

@@ -2,6 +2,7 @@
 their connection to.
 """
 import hashlib
+import json
 import os
 import shutil
 import socket
@@ -118,12 +119,29 @@ def answers(installation, script, **how):
 PYTHON = os.path.realpath(sys.executable)
 
 
+def records(installation, what="token"):
+    """The audit's, of this kind."""
+    lines = installation.fob("audit", "--json").stdout.splitlines()
+    return [record for record in map(json.loads, lines) if record["what"] == what]
+
+
+def last_record(installation):
+    return records(installation)[-1]
+
+
 def test_a_grant_by_program_is_for_that_program_and_not_for_a_copy(sandbox, enrolled, script, copy):
     grant(sandbox, enrolled, user=APP, exe=PYTHON)
     started(enrolled)
     assert answers(enrolled, script) == "200"
+    record = last_record(enrolled)
+    assert (record["decision"], record["grant"], record["peer_uid"], record["peer_exe"]) == ("granted", 1, APP, PYTHON)
+    assert len(record["fingerprint"]) == 8
     assert answers(enrolled, script, program=copy) == "403"
+    record = last_record(enrolled)
+    assert (record["decision"], record["outcome"], record["peer_exe"]) == ("refused", "urn:fob:not-granted", copy)
+    assert f"exe is {copy}, not {PYTHON}" in record["why"]
     assert answers(enrolled, script, user=OTHER) == "403"
+    assert f"user is {OTHER}, not {APP}" in last_record(enrolled)["why"]
 
 
 def test_a_grant_by_hash_is_for_a_copy_too_and_not_for_another_program(sandbox, enrolled, script, copy, tmp_path):
@@ -155,6 +173,7 @@ def test_a_process_that_becomes_another_program_must_connect_anew(sandbox, enrol
     assert app.ask() == "200"
     app.say(f"exec {copy}", answered=False)
     assert app.ask() == "403"
+    assert "become another program since it connected" in last_record(enrolled)["why"]
     app.say(f"exec {PYTHON}", answered=False)
     assert app.ask() == "403", "once another, for good"
     app.end()
@@ -176,6 +195,8 @@ def test_of_a_process_that_has_ended_the_program_counts_no_more_and_its_user_sti
         app.say("leave", answered=False)
         app.process.wait(10)
         assert app.ask() == expected
+        if expected == "403":
+            assert "the process has ended" in last_record(enrolled)["why"]
         app.end()
         enrolled.stop()
 
@@ -197,6 +218,8 @@ def told_until_the_end(enrolled, sandbox, stream):
     assert enrolled.fob("reload").returncode == 0
     rest = stream.read()
     assert b"event: revoked" in rest, rest
+    decisions = [record["decision"] for record in records(enrolled, "events")]
+    assert set(decisions[:-1]) == {"granted"} and decisions[-1] == "refused"
 
 
 def test_a_witness_that_is_gone_costs_its_facts_and_nothing_else(sandbox, enrolled, script):

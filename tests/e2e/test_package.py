@@ -1,4 +1,5 @@
 """The system installation on a really booted Debian: installed, used, rebooted, restarted under load, upgraded, purged."""
+import json
 import shutil
 import subprocess
 import time
@@ -63,9 +64,20 @@ def test_an_app_in_a_unit_of_its_own_gets_a_token_and_another_user_gets_none(enr
     assert f"{PROFILE}: valid" in enrolled.show("fob.service", "StatusText")["StatusText"]
 
 
+def audited(device, *matches):
+    """The records of the audit in the journal with these fields."""
+    lines = device.must("journalctl", "--unit=fob.service", "--output=json", "--boot", *matches).splitlines()
+    return [json.loads(line) for line in lines]
+
+
 def test_a_grant_by_unit_is_for_that_unit(enrolled):
     assert enrolled.asked_in("localizer", "daemon") == 0, enrolled.journal()
+    record = audited(enrolled, "FOB_DECISION=granted", "FOB_PEER_UNIT=localizer.service")[-1]
+    assert (record["FOB_PROFILE"], record["FOB_GRANT"], record["FOB_PEER_UID"], record["PRIORITY"]) == (PROFILE, "3", "1", "6")
+    assert record["FOB_FINGERPRINT"] in record["MESSAGE"]
     assert enrolled.asked_in("other", "daemon") == 4
+    record = audited(enrolled, "FOB_DECISION=refused", "FOB_PEER_UNIT=other.service")[-1]
+    assert "unit is other.service, not localizer.service" in record["FOB_WHY"] and record["PRIORITY"] == "5"
     assert enrolled.asked_in("localizer", "nobody") == 4, "both must hold"
 
 

@@ -1,7 +1,6 @@
 #include "daemon/core/refresh.hpp"
 
 #include "daemon/core/refresh_draw.hpp"
-#include "daemon/core/repeat_limiter.hpp"
 
 #include <gtest/gtest.h>
 
@@ -515,15 +514,6 @@ TEST(Backoff, StaysBetweenItsBounds) {
     EXPECT_GE(wait, 1s);
     EXPECT_LE(wait, 60s);
   }
-}
-
-TEST(RepeatLimiter, LetsOneLineAUserThroughInAWhileAndCountsTheRest) {
-  RepeatLimiter limiter;
-  EXPECT_EQ(limiter.admit(1000, k_start), 0u);
-  for (int i = 0; i < 500; ++i) EXPECT_FALSE(limiter.admit(1000, k_start + 1s));
-  EXPECT_EQ(limiter.admit(1001, k_start + 1s), 0u);
-  EXPECT_EQ(limiter.admit(1000, k_start + 10s), 500u);
-  EXPECT_FALSE(limiter.admit(1000, k_start + 11s));
 }
 
 TEST(Refresh, GoesOnWithTheTokenOfTheProcessBefore) {

@@ -1,0 +1,76 @@
+#include "daemon/broker/audit.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <utility>
+
+namespace fob::broker {
+namespace asio = boost::asio;
+
+Audit::Audit(asio::any_io_executor executor, const Clock& clock, AuditSink sink)
+    : executor_(std::move(executor)), clock_(clock), sink_(std::move(sink)), timer_(executor_) {}
+
+void Audit::note(core::AuditRecord record) {
+  const BootTime now = clock_.boot_now();
+  record.at = clock_.wall_now();
+  if (log_.add(std::move(record), now)) return tell(1);
+  if (armed_) return;
+  // Repeats are told of even if nothing follows them; without any, nothing wakes up for this.
+  armed_ = true;
+  timer_.arm(log_.due().value_or(now));
+  if (!std::exchange(keeps_time_, true))
+    asio::co_spawn(executor_, keep_time(shared_from_this()), asio::detached);
+}
+
+asio::awaitable<void> Audit::keep_time(std::shared_ptr<Audit> self) {
+  while (true) {
+    const bool due = co_await self->timer_.wait();
+    if (!due) co_return;
+    self->fold();
+  }
+}
+
+void Audit::fold() {
+  tell(log_.fold(clock_.boot_now(), clock_.wall_now()));
+  const auto due = log_.due();
+  armed_ = due.has_value();
+  if (due) timer_.arm(*due);
+}
+
+void Audit::tell(std::size_t latest) {
+  const auto& records = log_.kept();
+  for (std::size_t i = records.size() - std::min(latest, records.size()); i < records.size(); ++i)
+    sink_(records[i]);
+  if (latest == 0) return;
+  for (auto* follower : followers_) follower->wake();
+}
+
+void Audit::end() {
+  timer_.close();
+  for (auto* follower : followers_) follower->wake();
+}
+
+Audit::Follower::Follower(std::shared_ptr<Audit> audit)
+    : audit_(std::move(audit)), timer_(audit_->executor_) {
+  place_ = audit_->followers_.insert(audit_->followers_.end(), this);
+}
+
+Audit::Follower::~Follower() { audit_->followers_.erase(place_); }
+
+asio::awaitable<void> Audit::Follower::change(std::chrono::seconds at_most) {
+  if (!std::exchange(changed_, false)) {
+    timer_.expires_after(at_most);
+    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+    changed_ = false;
+  }
+}
+
+void Audit::Follower::wake() {
+  changed_ = true;
+  timer_.cancel();
+}
+
+}  // namespace fob::broker

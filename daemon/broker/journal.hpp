@@ -1,0 +1,35 @@
+// systemd's journal, written to with fields (the Journal Native Protocol,
+// https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): for what operators look for by more than words. A datagram of
+// a few lines, so it is done by hand, as in service_manager.hpp.
+#pragma once
+
+#include "daemon/config/locations.hpp"
+#include "ipc/base/unique_fd.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fob::broker {
+
+/// Priorities of syslog(3).
+enum class Priority : unsigned char { notice = 5, info = 6 };
+
+class Journal {
+ public:
+  /// Where stderr goes to the journal, as JOURNAL_STREAM says (systemd.exec(5)): that; else none.
+  static Journal of(const config::Environment& environment,
+                    const std::string& socket = "/run/systemd/journal/socket");
+  Journal() = default;
+
+  bool present() const { return static_cast<bool>(socket_); }
+  /// Does not block. False where the journal did not take it: then it is for the log to say it. No value may
+  /// hold a line break.
+  bool send(Priority priority, const std::string& message,
+            const std::vector<std::pair<std::string, std::string>>& fields) const;
+
+ private:
+  UniqueFd socket_;
+};
+
+}  // namespace fob::broker
