@@ -92,6 +92,14 @@ class Sandbox:
         self.process.stdout.close()
 
 
+def name_of(pid):
+    """What a process calls itself; nothing once it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 class App:
     """A local app: plain HTTP/1.1 over the daemon's socket."""
 
@@ -159,6 +167,11 @@ class Installation:
                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         wait_until(lambda: self.answers() or self.daemon.poll() is not None, "fobd starts")
         assert self.daemon.poll() is None, self.log.read_text()
+
+    def children(self, name):
+        """The processes of this name that the daemon is the parent of."""
+        pids = Path(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children").read_text().split()
+        return [int(pid) for pid in pids if name_of(pid) == name]
 
     def answers(self):
         try:

@@ -104,8 +104,7 @@ class Device(Installation):
 
     def exchanger(self):
         """The process id of the exchange under way, if any."""
-        children = Path(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children").read_text().split()
-        return children[0] if children else None
+        return next(iter(self.children("fob-exchange")), None)
 
     def lose_packets(self):
         """What is sent to the device does not arrive. Neither end hears of it."""

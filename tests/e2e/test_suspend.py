@@ -63,9 +63,13 @@ class SleepyInstallation(Installation):
         wait_until(lambda: self.answers() or self.daemon.poll() is not None, "fobd starts")
         assert self.daemon.poll() is None, self.log.read_text()
 
-    def offset(self):
+    def asleep_together(self):
+        """The daemon, and the process that starts its programs for it."""
+        return [self.daemon.pid, *self.children("fobd-launcher")]
+
+    def offset(self, pid=None):
         """How far the daemon's CLOCK_BOOTTIME is ahead of the machine's, in seconds."""
-        pid = self.daemon.pid
+        pid = pid or self.daemon.pid
         # Until both are one namespace, the jump is prepared and not yet done.
         if os.readlink(f"/proc/{pid}/ns/time") != os.readlink(f"/proc/{pid}/ns/time_for_children"):
             return None
@@ -76,14 +80,14 @@ class SleepyInstallation(Installation):
         """Returns when the daemon's clock has jumped; the daemon itself has not been spoken to."""
         goal = self.offset() + seconds
         libc = ctypes.CDLL(None, use_errno=True)
-        sent = libc.sigqueue(self.daemon.pid, signal.SIGUSR2, ctypes.c_void_p(seconds))
-        assert sent == 0, os.strerror(ctypes.get_errno())
-        wait_until(lambda: self.offset() == goal, f"the clock jumps: {self.log.read_text()}", 10)
+        for pid in reversed(self.asleep_together()):
+            sent = libc.sigqueue(pid, signal.SIGUSR2, ctypes.c_void_p(seconds))
+            assert sent == 0, os.strerror(ctypes.get_errno())
+            wait_until(lambda p=pid: self.offset(p) == goal, f"the clock jumps: {self.log.read_text()}", 10)
 
     def exchanger(self):
         """The process id of the exchange under way, if any."""
-        children = Path(f"/proc/{self.daemon.pid}/task/{self.daemon.pid}/children").read_text().split()
-        return int(children[0]) if children else None
+        return next(iter(self.children("fob-exchange")), None)
 
 
 @pytest.fixture
@@ -282,7 +286,7 @@ def test_the_exchanger_lives_in_the_time_of_its_daemon(sandbox, device):
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(device.app.token, "?wait=30")
             exchanger = wait_until(device.exchanger, "an exchange is under way", 10)
-            assert os.readlink(f"/proc/{exchanger}/ns/time") == os.readlink(f"/proc/{device.daemon.pid}/ns/time")
+            assert device.offset(exchanger) == device.offset()
             assert waiting.result(PATIENCE)[0] == 200
 
 
