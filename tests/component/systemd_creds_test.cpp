@@ -591,7 +591,8 @@ class Tpm {
     return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
   }
   static int free_pair_of_ports() {
-    for (int port = 20000 + ::getpid() % 20000; port < 65000; port += 2)
+    // Tests run side by side, and their process ids are neighbours: each begins with a pair of its own.
+    for (int port = 20000 + ::getpid() % 20000 * 2; port < 65000; port += 2)
       if (!listens(port) && !listens(port + 1)) return port;
     return 0;
   }
