@@ -2,6 +2,7 @@
 
 #include "daemon/config/locations.hpp"
 #include "ipc/base/file.hpp"
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/wire/names.hpp"
 
 #include <algorithm>
@@ -31,48 +32,6 @@ struct Answer {
   pid_t pid = -1;
   int error = 0;  ///< an errno
 };
-
-// A message and the descriptors that come with it. Both sides speak in whole messages (SOCK_SEQPACKET).
-template <std::size_t Count>
-bool send_with(int socket, std::span<const char> bytes, const std::array<int, Count>& fds) {
-  iovec content{const_cast<char*>(bytes.data()), bytes.size()};  // NOLINT: sendmsg(2) does not write to it
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof fds)> control{};
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fds);
-  std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size());
-}
-
-template <std::size_t Count>
-ssize_t receive_with(int socket, std::span<char> bytes, std::array<UniqueFd, Count>& fds) {
-  iovec content{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &content;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(Count * sizeof(int))> control{};
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t size = -1;
-  do {
-    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
-  const cmsghdr* header = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return size;
-  const std::size_t count = std::min(Count, (header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-  for (std::size_t i = 0; i < count; ++i) {
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-    fds[i].reset(fd);
-  }
-  return size;
-}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -123,19 +82,18 @@ Answer launch(std::vector<std::string> words, int input, int output, UniqueFd& p
 [[noreturn]] void serve(int socket, const std::vector<LaunchForm>& forms) {
   std::array<char, k_max_request> request{};
   while (true) {
-    std::array<UniqueFd, 2> ends;
-    const ssize_t size = receive_with(socket, request, ends);
-    if (size <= 0) ::_exit(0);  // fobd is gone
-    auto words = split({request.data(), static_cast<std::size_t>(size)});
+    const Received asked = receive_with(socket, request);
+    if (asked.size <= 0) ::_exit(0);  // fobd is gone
+    auto words = split({request.data(), static_cast<std::size_t>(asked.size)});
     const bool known =
+        asked.all && asked.fds.size() == 2 &&
         std::any_of(forms.begin(), forms.end(), [&](const LaunchForm& form) { return fits(form, words); });
     UniqueFd pidfd;
-    const Answer answer = known && ends[0] && ends[1]
-                              ? launch(std::move(words), ends[0].get(), ends[1].get(), pidfd)
-                              : Answer{-1, EPERM};
+    const Answer answer =
+        known ? launch(std::move(words), asked.fds[0].get(), asked.fds[1].get(), pidfd) : Answer{-1, EPERM};
     const std::span<const char> bytes(reinterpret_cast<const char*>(&answer), sizeof answer);
-    // Where there is no pidfd, any descriptor: the message needs one.
-    if (!send_with<1>(socket, bytes, {pidfd ? pidfd.get() : socket})) ::_exit(0);
+    const int made = pidfd.get();
+    if (send_with(socket, bytes, {&made, pidfd ? 1u : 0u}) < 0) ::_exit(0);
   }
 }
 
@@ -200,14 +158,14 @@ Result<Child> Launcher::spawn(const std::vector<std::string>& words, int input, 
                 "cannot run " + words.front() + ": " + why + "; is fob installed completely?");
   };
   const std::string request = joined(words);
-  if (!send_with<2>(socket_.get(), request, {input, output}))
-    return failed(with_errno("its launcher is gone"));
+  const std::array<int, 2> ends{input, output};
+  if (send_with(socket_.get(), request, ends) < 0) return failed(with_errno("its launcher is gone"));
   Answer answer;
-  std::array<UniqueFd, 1> pidfd;
-  const ssize_t size = receive_with(socket_.get(), {reinterpret_cast<char*>(&answer), sizeof answer}, pidfd);
-  if (size != sizeof answer) return failed("its launcher does not answer; restart fobd");
+  Received received = receive_with(socket_.get(), {reinterpret_cast<char*>(&answer), sizeof answer});
+  if (received.size != sizeof answer || (answer.error == 0 && received.fds.size() != 1))
+    return failed("its launcher does not answer; restart fobd");
   if (answer.error != 0) return failed(std::strerror(answer.error));  // NOLINT(concurrency-mt-unsafe)
-  return Child(answer.pid, std::move(pidfd[0]));
+  return Child(answer.pid, std::move(received.fds.front()));
 }
 
 }  // namespace fob::broker

@@ -1,12 +1,13 @@
 #include "daemon/broker/service_manager.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/wire/json.hpp"
 
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -98,21 +99,8 @@ Result<void> ServiceManager::forget(const std::string& name) const {
 
 Result<void> ServiceManager::tell(std::string_view text, std::optional<int> fd) const {
   if (!present()) return {};
-  iovec bytes{const_cast<char*>(text.data()), text.size()};  // NOLINT: sendmsg(2) does not write to it
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-  if (fd) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &*fd, sizeof(int));
-  }
-  if (::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0)
+  const std::span<const int> fds = fd ? std::span<const int>(&*fd, 1) : std::span<const int>();
+  if (send_with(socket_.get(), text, fds) < 0)
     return fail(ErrorCode::internal, with_errno("systemd could not be told"));
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include "daemon/broker/child_process.hpp"
 #include "ipc/base/file.hpp"
+#include "ipc/base/passed_descriptors.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -12,7 +13,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <list>
 #include <optional>
 #include <sys/socket.h>
@@ -40,20 +40,7 @@ wire::WitnessAnswer unknown(const wire::WitnessQuestion& question, const std::st
 
 // One small message, which a socket that is ready takes whole.
 bool send_question(int socket, std::string_view line, int pidfd) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof pidfd)> control{};
-  std::string bytes(line);
-  iovec from{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &from;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* part = CMSG_FIRSTHDR(&message);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof pidfd);
-  std::memcpy(CMSG_DATA(part), &pidfd, sizeof pidfd);
-  return ::sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == static_cast<ssize_t>(bytes.size());
+  return send_with(socket, line, {&pidfd, 1}, MSG_DONTWAIT) == static_cast<ssize_t>(line.size());
 }
 
 Result<wire::WitnessAnswer> read_answer(std::string_view line, const wire::WitnessQuestion& question) {

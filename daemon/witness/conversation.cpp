@@ -1,11 +1,10 @@
 #include "daemon/witness/conversation.hpp"
 
-#include "ipc/base/unique_fd.hpp"
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -19,39 +18,15 @@ struct Asked {
   UniqueFd pidfd;
 };
 
-// Takes the descriptors that came along; false where they are not at most one in all.
-bool take_descriptors(msghdr& message, UniqueFd& taken) {
-  bool sound = (message.msg_flags & MSG_CTRUNC) == 0;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-      sound = sound && !taken;
-      taken.reset(fd);
-    }
-  }
-  return sound;
-}
-
-// More of the question; false at the end, or where it breaks the rules.
+// More of the question; false at the end, or where it breaks the rules: at most one descriptor in all.
 bool take_part(int socket, Asked& asked) {
   std::array<char, wire::k_max_witness_question + 1> bytes{};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  iovec into{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &into;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  ssize_t size = 0;
-  do {
-    size = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
-  if (size <= 0) return false;
-  asked.line.append(bytes.data(), static_cast<std::size_t>(size));
-  return take_descriptors(message, asked.pidfd) && asked.line.size() <= wire::k_max_witness_question + 1;
+  Received part = receive_with(socket, bytes);
+  if (part.size <= 0) return false;
+  asked.line.append(bytes.data(), static_cast<std::size_t>(part.size));
+  if (!part.all || part.fds.size() > (asked.pidfd ? 0u : 1u)) return false;
+  if (!part.fds.empty()) asked.pidfd = std::move(part.fds.front());
+  return asked.line.size() <= wire::k_max_witness_question + 1;
 }
 
 // Nothing may come after the newline: the next question waits for this one's answer.

@@ -2,6 +2,7 @@
 // arrive.
 #include "daemon/broker/kept_profiles.hpp"
 
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/base/sealed_file.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -57,21 +58,10 @@ class Manager {
 
   std::optional<Told> next() {
     std::array<char, 4096> text{};
-    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
-    iovec bytes{text.data(), text.size()};
-    msghdr message{};
-    message.msg_iov = &bytes;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0) return std::nullopt;
-    Told told{{text.data(), static_cast<std::size_t>(n)}, UniqueFd()};
-    if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) {
-      int fd = -1;
-      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-      told.fd.reset(fd);
-    }
+    Received received = receive_with(socket_.get(), text, MSG_DONTWAIT);
+    if (received.size < 0) return std::nullopt;
+    Told told{{text.data(), static_cast<std::size_t>(received.size)}, UniqueFd()};
+    if (!received.fds.empty()) told.fd = std::move(received.fds.front());
     return told;
   }
 
