@@ -1,20 +1,14 @@
 #include "daemon/cli/audit_command.hpp"
 
+#include "daemon/cli/across_restarts.hpp"
 #include "daemon/cli/speech.hpp"
 #include "ipc/client/control_client.hpp"
 #include "ipc/wire/limits.hpp"
-
-#include <chrono>
-#include <thread>
-#include <utility>
 
 namespace fob::cli {
 namespace {
 
 using wire::Json;
-
-// fobd is back within moments after an upgrade.
-constexpr std::chrono::seconds k_between_tries{1};
 
 std::string word(const Json& record, const char* name) {
   return wire::printable(wire::string_member(record, name).value_or(""), wire::k_max_detail);
@@ -28,9 +22,6 @@ std::string number(const Json& record, const char* name) {
   const auto value = wire::integer_member(record, name);
   return value ? std::to_string(*value) : "";
 }
-
-// What a restart of fobd looks like from here.
-bool may_pass(ErrorCode code) { return code == ErrorCode::daemon_not_running || code == ErrorCode::timeout; }
 
 class AuditPrinter {
  public:
@@ -67,20 +58,12 @@ Result<int> show_kept(const client::ControlClient& fobd, AuditPrinter& printer) 
 }
 
 Result<int> follow(const client::ControlClient& fobd, AuditPrinter& printer) {
-  bool ever = false;
-  bool said = false;
-  while (true) {
-    const auto followed = fobd.follow_audit([&](const wire::Event& event) {
-      ever = true;
-      said = false;
-      return printer.take_event(event);
-    });
-    if (!printer.printed()) return printer.printed().error();
-    if (followed) return 0;
-    if (!ever || !may_pass(followed.error().code)) return followed.error();
-    if (!std::exchange(said, true)) say(followed.error().detail + "; waiting for fobd to come back");
-    std::this_thread::sleep_for(k_between_tries);
-  }
+  const auto followed =
+      follow_across_restarts([&](const TakeEvent& taken) { return fobd.follow_audit(taken); },
+                             [&](const wire::Event& event) { return printer.take_event(event); });
+  if (!printer.printed()) return printer.printed().error();
+  if (!followed) return followed.error();
+  return 0;
 }
 
 }  // namespace

@@ -1,20 +1,17 @@
 #include "daemon/cli/watch_command.hpp"
 
+#include "daemon/cli/across_restarts.hpp"
 #include "daemon/cli/speech.hpp"
 #include "ipc/client/app_client.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <chrono>
-#include <thread>
 
 namespace fob::cli {
 namespace {
 
 using wire::Json;
-
-// fobd is back within moments after an upgrade.
-constexpr std::chrono::seconds k_between_tries{1};
 
 std::string word(const Json& event, const char* name) {
   return wire::printable(wire::string_member(event, name).value_or(""), wire::k_max_detail);
@@ -41,12 +38,6 @@ std::string json_line(const std::string& at, const std::string& name, Json event
   Json line = {{"at", at}, {"event", name}};
   line.update(event);
   return wire::dump(line);
-}
-
-// What a restart of fobd looks like from here.
-bool may_pass(ErrorCode code) {
-  return code == ErrorCode::daemon_not_running || code == ErrorCode::timeout ||
-         code == ErrorCode::too_many_requests;
 }
 
 class Watch {
@@ -82,21 +73,13 @@ class Watch {
 Result<int> watch(const WatchOptions& options, const Context& context) {
   const client::AppClient fobd(context.daemon_locations().app_socket(), context.clock);
   Watch watch(options, context);
-  bool ever = false;
-  bool said = false;
-  while (true) {
-    const auto followed = fobd.follow(options.profile, [&](const wire::Event& event) {
-      ever = true;
-      said = false;
-      return watch.take(event);
-    });
-    if (!watch.printed()) return watch.printed().error();
-    if (watch.revoked()) return traits(ErrorCode::not_granted).exit_status;
-    if (followed) return 0;
-    if (!ever || !may_pass(followed.error().code)) return followed.error();
-    if (!std::exchange(said, true)) say(followed.error().detail + "; waiting for fobd to come back");
-    std::this_thread::sleep_for(k_between_tries);
-  }
+  const auto followed =
+      follow_across_restarts([&](const TakeEvent& taken) { return fobd.follow(options.profile, taken); },
+                             [&](const wire::Event& event) { return watch.take(event); });
+  if (!watch.printed()) return watch.printed().error();
+  if (watch.revoked()) return traits(ErrorCode::not_granted).exit_status;
+  if (!followed) return followed.error();
+  return 0;
 }
 
 }  // namespace fob::cli
