@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -57,6 +58,16 @@ def make_root():
             assert done.returncode == 0, "debootstrap failed:\n" + done.stdout[-2000:] + done.stderr[-2000:]
             unfinished.rename(root)
     return root
+
+# Speaks to an authority's administration, from the network it is started in.
+ADMIN = """
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
+connection.request(sys.argv[2], sys.argv[3], sys.stdin.read() or None, {"Fob-Sandbox-Admin": "1"})
+answer = connection.getresponse()
+sys.stdout.write(answer.read().decode())
+sys.exit(answer.status >= 300)
+"""
 
 
 class Disk:
@@ -127,6 +138,11 @@ class Machine:
         return self.enter("systemd-run", "--wait", "--pipe", "--quiet", "--collect",
                           *[f"--property={p}" for p in properties], *[f"--setenv={e}" for e in environment],
                           "--", *command, stdin=stdin)
+
+    def ask_authority(self, port, method, path, body=""):
+        """Asks the administration of an authority on the machine's loopback. The finished process."""
+        return subprocess.run(["nsenter", "--target", self.init(), "--net", sys.executable, "-c", ADMIN, str(port), method,
+                               "/sandbox" + path], input=body, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
     def write(self, path, content, mode="0644"):
         """Puts a file there; the directories above it must exist."""

@@ -6,7 +6,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -40,14 +39,6 @@ unit = "localizer.service"
 profiles = ["{PROFILE}"]
 user = "www-data"
 exe = "/usr/bin/fob"
-"""
-ADMIN = """
-import http.client, sys
-connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
-connection.request(sys.argv[2], sys.argv[3], sys.stdin.read() or None, {"Fob-Sandbox-Admin": "1"})
-answer = connection.getresponse()
-sys.stdout.write(answer.read().decode())
-sys.exit(answer.status >= 300)
 """
 
 
@@ -118,8 +109,7 @@ class Device:
         wait_until(lambda: self.admin_run("GET", "/stats").returncode == 0, "the authority starts")
 
     def admin_run(self, method, path, body=""):
-        return subprocess.run(["nsenter", "--target", self.machine.init(), "--net", sys.executable, "-c", ADMIN, str(PORT), method,
-                               "/sandbox" + path], input=body, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return self.machine.ask_authority(PORT, method, path, body)
 
     def admin(self, method, path, **body):
         done = self.admin_run(method, path, json.dumps(body) if body else "")

@@ -115,14 +115,6 @@ for line in sys.stdin:
 """
 # What it says of a connection that was closed unanswered, by the exchanger or by systemd.
 CLOSED = ("nothing", "BrokenPipeError", "ConnectionResetError")
-ADMIN = """
-import http.client, sys
-connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=30)
-connection.request(sys.argv[2], sys.argv[3], sys.stdin.read() or None, {"Fob-Sandbox-Admin": "1"})
-answer = connection.getresponse()
-sys.stdout.write(answer.read().decode())
-sys.exit(answer.status >= 300)
-"""
 
 
 def request(profile, slot="current"):
@@ -166,8 +158,7 @@ class Device:
         return self.machine.enter("journalctl", "--no-pager", "--lines=60").stdout
 
     def admin_run(self, method, path, body=""):
-        return subprocess.run(["nsenter", "--target", self.machine.init(), "--net", sys.executable, "-c", ADMIN, str(PORT), method,
-                               "/sandbox" + path], input=body, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return self.machine.ask_authority(PORT, method, path, body)
 
     def credential(self):
         done = self.admin_run("POST", "/credentials", json.dumps({"name": "device", "scopes": ["query"]}))
