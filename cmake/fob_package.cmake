@@ -3,10 +3,7 @@
 include(GNUInstallDirs)
 
 install(TARGETS fob fobd RUNTIME DESTINATION bin COMPONENT fob)
-install(TARGETS fob-exchange RUNTIME DESTINATION libexec/fob COMPONENT fob)
-if(TARGET fob-witness)
-  install(TARGETS fob-witness RUNTIME DESTINATION libexec/fob COMPONENT fob)
-endif()
+install(TARGETS fob-exchange fob-witness RUNTIME DESTINATION libexec/fob COMPONENT fob)
 install(DIRECTORY systemd/system/ DESTINATION lib/systemd/system COMPONENT fob)
 install(DIRECTORY systemd/user/ DESTINATION lib/systemd/user COMPONENT fob)
 install(FILES systemd/fob.preset DESTINATION lib/systemd/system-preset RENAME 80-fob.preset COMPONENT fob)
@@ -17,9 +14,9 @@ install(FILES docs/configuration.md docs/grants.md docs/install.md docs/stores.m
   DESTINATION share/doc/fob COMPONENT fob)
 install(FILES systemd/debian/copyright DESTINATION share/doc/fob COMPONENT fob)
 
-# Compressed as Debian wants it, and without a time, so that the same source makes the same package.
 # What a package holds besides what is built anyway.
 add_custom_target(package-files)
+# Compressed as Debian wants it, and without a time, so that the same source makes the same package.
 function(fob_install_compressed source name destination)
   set(packed ${CMAKE_BINARY_DIR}/packed/${name}.gz)
   add_custom_command(OUTPUT ${packed}

@@ -13,9 +13,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <sys/stat.h>
 #include <tuple>
-
-struct stat;
 
 namespace fob::witness {
 
