@@ -77,7 +77,8 @@ int run(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   fob::witness::confine();
-  // A filter of system calls belongs here: from now on every byte is another's.
+  // From now on every byte is another's. What calls are left to it is up to its unit; in a session it has no
+  // right that its user has not.
   return testify(uid.value_or(::geteuid()));
 }
 
