@@ -63,7 +63,7 @@ if(FOB_FUZZ)
 endif()
 
 # What nearly every file reads, compiled once a target. Clang spends half its time there; g++ gains little. A file
-# still includes what it uses: the g++ builds would not compile otherwise.
+# still includes what it uses: dev and tidy would not compile otherwise.
 set(FOB_COMMON_HEADERS <algorithm> <array> <chrono> <filesystem> <functional> <map> <memory> <optional> <string> <vector>
   <boost/asio/as_tuple.hpp> <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp> <boost/asio/io_context.hpp>
   <boost/asio/local/stream_protocol.hpp> <boost/asio/steady_timer.hpp> <boost/asio/use_awaitable.hpp>
@@ -74,10 +74,12 @@ function(fob_precompile target)
   endif()
 endfunction()
 
-# fob_library(NAME SOURCES … LINKS …): one folder's code.
+# fob_library(NAME SOURCES … ALONE … LINKS …): one folder's code. Where the preset compiles many files as one (a unity
+# build), those under ALONE stay apart: they give their own things a name that another file of the folder uses too.
 function(fob_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
-  add_library(${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(arg "" "" "SOURCES;ALONE;LINKS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES} ${arg_ALONE})
+  set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_link_libraries(${name} PUBLIC ${arg_LINKS} PRIVATE fob_flags)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   fob_precompile(${name})
