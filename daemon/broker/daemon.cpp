@@ -1,0 +1,144 @@
+#include "daemon/broker/daemon.hpp"
+
+#include "daemon/broker/app_interface.hpp"
+#include "daemon/broker/audit_text.hpp"
+#include "daemon/broker/operator_interface.hpp"
+#include "ipc/base/confine.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+#include <utility>
+
+namespace fob::broker {
+
+namespace {
+
+// Descriptors that are not connections: sockets, timers, exchangers, log.
+constexpr unsigned long k_reserved_descriptors = 128;
+// How long the requests and exchanges under way have when fobd ends: an exchange takes a few hundred
+// milliseconds, and whoever restarts fobd is waiting.
+constexpr std::chrono::seconds k_time_to_end{3};
+constexpr std::chrono::milliseconds k_look_again{10};
+const wire::Problem k_ending{ErrorCode::timeout, "fobd is being restarted; ask again",
+                             std::chrono::seconds(1)};
+// Half of them for one user: enough for a thousand connections, and a bound on what a hostile one can hold.
+constexpr unsigned long k_most_connections = 2400;
+
+ServerLimits limits_for(unsigned long descriptors) {
+  const unsigned long spare = descriptors > 2 * k_reserved_descriptors ? descriptors - k_reserved_descriptors
+                                                                       : k_reserved_descriptors;
+  // Each holds its socket and the process that connected.
+  const unsigned long connections = std::min(spare / 2, k_most_connections);
+  return {.connections = connections, .connections_per_uid = connections / 2};
+}
+
+}  // namespace
+
+Daemon::Daemon(const config::Locations& at, config::Config config, const ServiceManager& manager,
+               KeptProfiles& kept, const Starter& start, const SystemClock& clock, spdlog::logger& log)
+    : log_(log),
+      clock_(clock),
+      kept_(kept),
+      manager_(manager),
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      end_(io_),
+      broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, start)),
+      supervision_(io_, manager_, broker_, log) {
+  watch_.emplace(io_.get_executor(), clock_, broker_, log);
+}
+
+void Daemon::serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins) {
+  const auto limits = limits_for(raise_descriptor_limit());
+  HttpServer apps(io_, std::move(listeners.apps), limits, awake(app_interface(broker_, clock_)), log_);
+  HttpServer operators(io_, std::move(listeners.operators), limits,
+                       awake(operator_interface(broker_, clock_, {::geteuid(), admins})), log_);
+  servers_ = {&apps, &operators};
+  watch_signals();
+  log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
+            at.app_socket().string());
+  supervision_.begin();
+  io_.run();
+}
+
+Surroundings Daemon::surroundings(const config::Locations& at, const Starter& start) {
+  const auto executor = io_.get_executor();
+  Helpers helpers = helpers_by(executor, at, start);
+  Surroundings around{executor, clock_, random_, log_, std::move(helpers.exchange)};
+  around.promote = std::move(helpers.promote);
+  around.facts = std::move(helpers.facts);
+  around.audit = [this](const core::AuditRecord& record) { write(record); };
+  around.stirred = [this] {
+    if (!watch_) return;  // both are made after the broker, which stirs while it is being made
+    watch_->adjust();
+    supervision_.stirred();
+  };
+  around.recall = [this](const auto& profile, const auto& purpose) { return kept_.recall(profile, purpose); };
+  around.keep = [this](const auto& profile, const auto& purpose, const auto& state) {
+    kept_.keep(profile, purpose, state);
+  };
+  return around;
+}
+
+// With fields where there is a journal to take them, else as a line of the log.
+void Daemon::write(const core::AuditRecord& record) {
+  const std::string line = audit_line(record);
+  const auto priority = record.granted ? Priority::info : Priority::notice;
+  if (!journal_.send(priority, line, journal_fields(record))) log_.info("{}", line);
+}
+
+// Whoever asks first after the device slept finds that noticed.
+Handler Daemon::awake(Handler handler) {
+  return [this, handler = std::move(handler)](Request request) {
+    watch_->look_at_clock();
+    return handler(std::move(request));
+  };
+}
+
+void Daemon::watch_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal == SIGHUP) {
+      reload();
+    } else if (ending_since_) {
+      return io_.stop();
+    } else {
+      begin_to_end();
+    }
+    watch_signals();
+  });
+}
+
+void Daemon::reload() {
+  supervision_.reloading(clock_.awake_time());
+  (void)broker_.reload();  // it has logged its outcome, and a signal has nobody to answer to
+  supervision_.reloaded();
+}
+
+// What was asked is answered, and who connects from now on waits for the next fobd.
+void Daemon::begin_to_end() {
+  ending_since_ = clock_.boot_now();
+  supervision_.end();
+  for (auto* server : servers_) server->drain();
+  end_when_done();
+}
+
+void Daemon::end_when_done() {
+  const bool late = clock_.boot_now() - *ending_since_ > k_time_to_end;
+  if (late) broker_.retire(k_ending);
+  std::size_t open = 0;
+  for (const auto* server : servers_) open += server->connections();
+  const bool exchanging = manager_.present() && broker_.exchanging();
+  if (!late && (open > 0 || exchanging)) {
+    end_.expires_after(k_look_again);
+    end_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) end_when_done();
+    });
+    return;
+  }
+  kept_.forget_waits();
+  // A moment for the answers to those that were retired.
+  end_.expires_after(k_look_again);
+  end_.async_wait([this](const boost::system::error_code&) { io_.stop(); });
+}
+
+}  // namespace fob::broker
