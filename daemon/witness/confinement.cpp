@@ -1,11 +1,14 @@
 #include "daemon/witness/confinement.hpp"
 
 #include "ipc/base/confine.hpp"
+#include "ipc/confine/system_calls.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <linux/capability.h>
+#include <stdexcept>
+#include <string_view>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <system_error>
@@ -19,6 +22,10 @@ namespace {
 // capget(2): two words a set; CAP_SYS_PTRACE is in the first.
 using Capabilities = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 constexpr std::uint32_t k_ptrace = std::uint32_t{1} << CAP_SYS_PTRACE;
+
+// To take connections and talk on them. No socket can be made, no process started, traced or signalled.
+constexpr std::array<std::string_view, 8> k_allowed = {"accept",  "accept4", "getsockopt", "setsockopt",
+                                                       "sendmsg", "sendto",  "recvmsg",    "recvfrom"};
 
 void drop_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -41,6 +48,8 @@ void confine() {
   forbid_dumps();
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("PR_SET_NO_NEW_PRIVS");
   drop_capabilities();
+  if (const auto filtered = confine::allow_only({k_allowed, {}, true}); !filtered)
+    throw std::runtime_error(filtered.error().detail);
 }
 
 }  // namespace fob::witness

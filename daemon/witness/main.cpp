@@ -77,8 +77,7 @@ int run(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);
   fob::witness::confine();
-  // From now on every byte is another's. What calls are left to it is up to its unit; in a session it has no
-  // right that its user has not.
+  // From now on every byte is another's.
   return testify(uid.value_or(::geteuid()));
 }
 

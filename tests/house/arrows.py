@@ -16,7 +16,7 @@ ROOMS = {
     "daemon/fleet": {"ipc/base", "ipc/wire"},
     "daemon/broker": {"ipc/base", "ipc/confine", "ipc/wire", "ipc/transport", "daemon/config", "daemon/core"},
     "daemon/exchanger": {"ipc/base", "ipc/confine", "ipc/wire", "daemon/config", "daemon/store"},
-    "daemon/witness": {"ipc/base", "ipc/wire"},
+    "daemon/witness": {"ipc/base", "ipc/confine", "ipc/wire"},
     "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
                    "daemon/fleet"},
     "tests/authority": {"ipc/base", "ipc/wire"},
