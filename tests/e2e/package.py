@@ -102,10 +102,13 @@ class Device:
         """As apt does, once the dependencies are there."""
         return self.must("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "-i", f"/opt/share/{name}")
 
+    def run_authority(self, unit, port, *flags):
+        """Its files are in /var/lib/UNIT."""
+        self.must("systemd-run", f"--unit={unit}", "--property=Type=exec", f"--property=StateDirectory={unit}",
+                  f"{PROGRAMS}/fob-authority", "--port", port, "--dir", f"/var/lib/{unit}", *flags)
+
     def start_authority(self):
-        self.must("install", "--directory", "/var/lib/authority")
-        self.must("systemd-run", "--unit=authority", "--property=Type=exec", f"{PROGRAMS}/fob-authority", "--port", PORT,
-                  "--dir", "/var/lib/authority")
+        self.run_authority("authority", PORT)
         wait_until(lambda: self.admin_run("GET", "/stats").returncode == 0, "the authority starts")
 
     def admin_run(self, method, path, body=""):
@@ -131,6 +134,10 @@ class Device:
         """The exit status of an app that asks for a token in a unit of this name."""
         return self.machine.enter("systemd-run", f"--unit={unit}", "--wait", "--pipe", "--quiet", "--collect",
                                   f"--property=User={user}", program, "token", PROFILE).returncode
+
+    def gives_user_namespaces(self):
+        """Not where the machine's own root is a chroot, as in some build systems."""
+        return self.machine.run("unshare", "--user", "true").returncode == 0
 
     def show(self, unit, *names):
         lines = self.must("systemctl", "show", *[f"--property={name}" for name in names], unit).splitlines()
