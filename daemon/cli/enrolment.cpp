@@ -86,6 +86,7 @@ Result<std::optional<std::string>> Enrolment::pass_trial(Enrolled& enrolled, Tri
                          ", but untested, since the trial failed: " + failed->detail);
   const auto discarded = world_.store.discard_staged(profile_, enrolled.version);
   if (!discarded) return discarded.error();
+  if (*discarded && !replaced_) world_.nothing_is_stored(profile_);
   // Where ours is no longer staged, a failure too was that of another's credential.
   if (failed == nullptr || !*discarded) return store::another_rotation(profile_);
   if (untestable && trial == Trial::if_possible) {

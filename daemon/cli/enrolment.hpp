@@ -22,6 +22,8 @@ struct EnrolmentWorld {
   std::function<void(const std::string& message)> say;
   /// Whether fobd says that the authority refused what is staged.
   std::function<bool(const std::string& profile)> staged_is_refused;
+  /// Called where a trial has left the profile without any credential, as it was before.
+  std::function<void(const std::string& profile)> nothing_is_stored = [](const std::string&) {};
 };
 
 enum class Purpose { add, rotate, fleet };

@@ -21,6 +21,22 @@ bool staged_is_refused(const Result<std::string>& status, const std::string& pro
   return false;
 }
 
+// By the profile's unit where that reads the profile's store. It is started anew for it: one that runs would
+// have the credentials of before.
+wire::ExchangeAnswer try_staged(const std::string& profile, const ProfileUnits& units,
+                                store::CredentialStore& store, const Context& context) {
+  if (units.are_here()) {
+    const auto where = store.whereabouts(profile);
+    if (where && *where == config::StoreKind::systemd_creds) {
+      units.follow(profile, *where);
+      const auto socket = context.daemon_locations().exchange_sockets() / (profile + ".sock");
+      return try_staged_credential_by_unit(profile, socket, context.clock, wire::k_exchange_deadline);
+    }
+  }
+  return try_staged_credential(profile, config::sibling_program("fob-exchange"), context.locations(),
+                               context.clock, wire::k_exchange_deadline);
+}
+
 }  // namespace
 
 Result<OpenedStore> open_configured_store(const Context& context) {
@@ -43,16 +59,16 @@ EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
   const client::ControlClient fobd(context.daemon_locations().control_socket(), context.clock);
   const ProfileUnits units = units_here(context);
   return {store,
-          [&context](const std::string& profile) {
-            return try_staged_credential(profile, config::sibling_program("fob-exchange"),
-                                         context.locations(), context.clock, wire::k_exchange_deadline);
+          [&context, &store, units](const std::string& profile) {
+            return try_staged(profile, units, store, context);
           },
           [fobd, units, &store](const std::string& profile) {
             follow_store(units, store, profile);
             return fobd.credentials_changed(profile);
           },
           [](const std::string& message) { say(message); },
-          [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); }};
+          [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); },
+          [&store, units](const std::string& profile) { follow_store(units, store, profile); }};
 }
 
 }  // namespace fob::cli

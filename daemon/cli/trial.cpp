@@ -10,8 +10,11 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <system_error>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -19,6 +22,11 @@ namespace fob::cli {
 namespace {
 
 using std::chrono::milliseconds;
+
+// Where a unit has just ended, systemd closes what waits on its socket, and listens again within a few
+// milliseconds.
+constexpr std::array k_pauses = {milliseconds(30), milliseconds(100), milliseconds(0)};
+constexpr timeval k_crowded{5, 0};
 
 wire::ExchangeFailure failure(ErrorCode code, std::string detail) { return {code, 0, std::move(detail), {}}; }
 
@@ -98,16 +106,41 @@ std::optional<std::string> read_line(int channel, const Clock& clock, BootTime u
   return line;
 }
 
-wire::ExchangeAnswer read_answer(int channel, const Clock& clock, BootTime until) {
-  const auto line = read_line(channel, clock, until);
+// What `who` answers; nothing where it ends without a word.
+std::optional<wire::ExchangeAnswer> ask(const UniqueFd& channel, const std::string& profile,
+                                        const Clock& clock, BootTime until, const std::string& who) {
+  // A short line always fits the socket's buffer; if the other end is gone already, reading will say so.
+  const std::string request = wire::encode(wire::ExchangeRequest{profile, wire::Slot::next}) + "\n";
+  ::send(channel.get(), request.data(), request.size(), MSG_NOSIGNAL);
+  const auto line = read_line(channel.get(), clock, until);
   if (!line && clock.boot_now() >= until)
-    return failure(ErrorCode::timeout, "fob-exchange did not answer in time; try again");
-  if (!line) return failure(ErrorCode::internal, "fob-exchange ended without an answer; try again");
+    return failure(ErrorCode::timeout, who + " did not answer in time; try again");
+  if (!line) return std::nullopt;
   auto answer = wire::decode_exchange_answer(*line);
   if (!answer)
-    return failure(ErrorCode::bad_answer, "fob-exchange's answer cannot be read (" + answer.error().detail +
+    return failure(ErrorCode::bad_answer, who + "'s answer cannot be read (" + answer.error().detail +
                                               "); is it of another version than fob?");
   return std::move(*answer);
+}
+
+// Nothing, with errno, where nobody listens.
+UniqueFd connect_to(const std::filesystem::path& socket) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string& path = socket.native();
+  if (path.size() >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return {};
+  }
+  path.copy(address.sun_path, path.size());
+  UniqueFd channel(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // unix(7): connecting waits for that long where too many are waiting already.
+  ::setsockopt(channel.get(), SOL_SOCKET, SO_SNDTIMEO, &k_crowded, sizeof k_crowded);
+  // connect(2) takes every address by this type.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast)
+  if (channel && ::connect(channel.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    return channel;
+  return {};
 }
 
 }  // namespace
@@ -124,11 +157,28 @@ wire::ExchangeAnswer try_staged_credential(const std::string& profile, const std
   if (pid < 0) return not_started(exchanger, errno);
   const Child child(pid);
   theirs.reset();
+  auto answer = ask(ours, profile, clock, clock.boot_now() + within, "fob-exchange");
+  if (!answer) return failure(ErrorCode::internal, "fob-exchange ended without an answer; try again");
+  return std::move(*answer);
+}
 
-  // A short line always fits the socket's buffer; if the child is gone already, reading will say so.
-  const std::string request = wire::encode(wire::ExchangeRequest{profile, wire::Slot::next}) + "\n";
-  ::send(ours.get(), request.data(), request.size(), MSG_NOSIGNAL);
-  return read_answer(ours.get(), clock, clock.boot_now() + within);
+wire::ExchangeAnswer try_staged_credential_by_unit(const std::string& profile,
+                                                   const std::filesystem::path& socket, const Clock& clock,
+                                                   milliseconds within) {
+  const std::string unit = "fob-exchange@" + profile;
+  const BootTime until = clock.boot_now() + within;
+  for (const auto pause : k_pauses) {
+    const UniqueFd channel = connect_to(socket);
+    if (!channel)
+      return failure(ErrorCode::internal, unit + ".socket cannot be asked (" + socket.string() + ": " +
+                                              std::generic_category().message(errno) +
+                                              "); see: systemctl status " + unit + ".socket");
+    auto answer = ask(channel, profile, clock, until, unit + ".service");
+    if (answer) return std::move(*answer);
+    std::this_thread::sleep_for(pause);
+  }
+  return failure(ErrorCode::internal,
+                 unit + ".service ended without an answer; see: systemctl status " + unit);
 }
 
 }  // namespace fob::cli

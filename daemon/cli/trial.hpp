@@ -1,5 +1,6 @@
-// A trial exchange: fob-exchange, run by fob itself with the operator's rights, tries the credential that is
-// staged in the slot `next`. The token it brings is forgotten; that there was one is what matters.
+// A trial exchange: fob-exchange tries the credential that is staged in the slot `next`. The token it brings
+// is forgotten; that there was one is what matters. In the system installation the profile's own unit does
+// it, as it will do it for fobd; elsewhere fob runs the program itself, with the operator's rights.
 #pragma once
 
 #include "daemon/config/locations.hpp"
@@ -17,5 +18,10 @@ namespace fob::cli {
 wire::ExchangeAnswer try_staged_credential(const std::string& profile, const std::filesystem::path& exchanger,
                                            const config::Locations& locations, const Clock& clock,
                                            std::chrono::milliseconds within);
+
+/// The same, asked of the unit that listens on `socket`. Its failures name the unit.
+wire::ExchangeAnswer try_staged_credential_by_unit(const std::string& profile,
+                                                   const std::filesystem::path& socket, const Clock& clock,
+                                                   std::chrono::milliseconds within);
 
 }  // namespace fob::cli

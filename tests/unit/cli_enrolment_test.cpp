@@ -103,7 +103,8 @@ class CredentialEnrolment : public ::testing::Test {
                            return told_;
                          },
                          [this](const std::string& message) { said_.push_back(message); },
-                         [this](const std::string&) { return staged_is_refused_; }},
+                         [this](const std::string&) { return staged_is_refused_; },
+                         [this](const std::string&) { store_.steps.emplace_back("nothing left"); }},
                         "prod");
     if (auto begun = enrolment.begin(purpose); !begun) return begun.error();
     return enrolment.enrol({"id", SecretBytes::copy_of("secret")}, {trial, 0});
@@ -232,7 +233,7 @@ TEST_F(CredentialEnrolment, ChangesNothingWhereTheAuthorityRefusesTheCredential)
     ASSERT_FALSE(enrolled);
     EXPECT_EQ(traits(enrolled.error().code).exit_status, 6);
     EXPECT_THAT(enrolled.error().detail, HasSubstr("this and that; nothing was changed"));
-    EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "discard"));
+    EXPECT_THAT(store_.steps, ElementsAre("stage", "try", "discard", "nothing left"));
     EXPECT_THAT(store_.slots, IsEmpty());
   }
 }

@@ -1,4 +1,5 @@
 #include "daemon/cli/trial.hpp"
+#include "tests/support/fake_unit.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <gmock/gmock.h>
@@ -19,6 +20,11 @@ const std::string k_success =
     R"({"v":1,"ok":true,"access_token":"t","token_type":"Bearer","started_boottime_ns":1,"expires_in_ms":60000,)"
     R"("scopes":[],"credential_version":3})";
 
+wire::ExchangeFailure as_failure(const wire::ExchangeAnswer& answer) {
+  const auto* failed = std::get_if<wire::ExchangeFailure>(&answer);
+  return failed ? *failed : wire::ExchangeFailure{ErrorCode::usage, 0, "it succeeded", {}};
+}
+
 class TrialExchange : public ::testing::Test {
  protected:
   // A stand-in for fob-exchange: a shell script.
@@ -29,12 +35,7 @@ class TrialExchange : public ::testing::Test {
   wire::ExchangeAnswer attempt(milliseconds within = k_long) {
     return try_staged_credential("prod", exchanger_, {"/c/fob.toml", "/r", "/s"}, clock_, within);
   }
-  wire::ExchangeFailure failure(milliseconds within = k_long) {
-    auto answer = attempt(within);
-    if (std::holds_alternative<wire::ExchangeSuccess>(answer))
-      return {ErrorCode::usage, 0, "it succeeded", {}};
-    return std::get<wire::ExchangeFailure>(answer);
-  }
+  wire::ExchangeFailure failure(milliseconds within = k_long) { return as_failure(attempt(within)); }
   std::string noted() {
     std::ifstream file(directory_.path() / "note");
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -102,6 +103,59 @@ TEST_F(TrialExchange, RefusesAnAnswerWithoutAnEnd) {
 TEST_F(TrialExchange, EndsOneThatStaysSilent) {
   exchanger_does("read line; read forever");
   EXPECT_EQ(failure(milliseconds(50)).code, ErrorCode::timeout);
+}
+
+// The same by the profile's unit, which each test has behave in its own way.
+class TrialByUnit : public ::testing::Test {
+ protected:
+  wire::ExchangeAnswer attempt(milliseconds within = k_long) {
+    return try_staged_credential_by_unit("prod", socket_, clock_, within);
+  }
+  wire::ExchangeFailure failure(milliseconds within = k_long) { return as_failure(attempt(within)); }
+
+  test::TempDirectory directory_;
+  const std::filesystem::path socket_ = directory_.path() / "prod.sock";
+  SystemClock clock_;
+};
+
+TEST_F(TrialByUnit, AsksForTheSlotNextAndGivesTheAnswer) {
+  std::string heard;
+  const test::FakeUnit unit(socket_, {[&heard](int connection) {
+                              heard = test::FakeUnit::hear(connection);
+                              test::FakeUnit::say(connection, k_success + "\n");
+                            }});
+  const auto answer = attempt();
+  ASSERT_TRUE(std::holds_alternative<wire::ExchangeSuccess>(answer));
+  EXPECT_EQ(std::get<wire::ExchangeSuccess>(answer).credential_version, 3U);
+  EXPECT_EQ(heard, "{\"v\":1,\"profile\":\"prod\",\"slot\":\"next\"}\n");
+}
+
+TEST_F(TrialByUnit, SaysWhichUnitNobodyListensFor) {
+  EXPECT_EQ(failure().code, ErrorCode::internal);
+  EXPECT_THAT(failure().detail, HasSubstr("fob-exchange@prod.socket cannot be asked"));
+  EXPECT_THAT(failure().detail, HasSubstr("No such file or directory"));
+  EXPECT_THAT(failure().detail, HasSubstr("systemctl status fob-exchange@prod.socket"));
+}
+
+TEST_F(TrialByUnit, SaysWhichUnitEndedWithoutAnAnswer) {
+  const test::FakeUnit unit(socket_, std::vector(3, test::FakeUnit::end()));
+  EXPECT_EQ(failure().detail,
+            "fob-exchange@prod.service ended without an answer; see: systemctl status fob-exchange@prod");
+}
+
+TEST_F(TrialByUnit, AsksAgainWhereTheUnitWasJustEnding) {
+  const test::FakeUnit unit(socket_, {test::FakeUnit::reset(), test::FakeUnit::answer(k_success + "\n")});
+  EXPECT_TRUE(std::holds_alternative<wire::ExchangeSuccess>(attempt()));
+}
+
+TEST_F(TrialByUnit, GivesUpAUnitThatStaysSilent) {
+  const test::FakeUnit unit(socket_, {test::FakeUnit::silence()});
+  EXPECT_EQ(failure(milliseconds(20)).code, ErrorCode::timeout);
+}
+
+TEST_F(TrialByUnit, ReadsNoMoreThanAnAnswerMayHave) {
+  const test::FakeUnit unit(socket_, {test::FakeUnit::flood()});
+  EXPECT_EQ(failure().code, ErrorCode::bad_answer);
 }
 
 }  // namespace
