@@ -192,6 +192,14 @@ def test_an_upgrade_under_load_refuses_no_request_and_keeps_configuration_and_cr
     assert PROFILE in enrolled.machine.run("/usr/bin/fob", "credential", "list").stdout
 
 
+def test_a_removal_keeps_the_credential_for_an_installation_to_come(enrolled):
+    enrolled.must("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--remove", "fob")
+    assert enrolled.machine.enter("systemctl", "is-active", "fob.service", "fob.socket", f"fob-exchange@{PROFILE}.socket"
+                                  ).stdout.split() == ["inactive"] * 3
+    enrolled.install("later.deb")
+    assert enrolled.machine.run("/usr/bin/fob", "refresh", PROFILE).returncode == 0, enrolled.journal()
+
+
 def test_a_loop_that_stands_still_is_restarted(enrolled):
     drop_in = "/run/systemd/system/fob.service.d/short.conf"
     enrolled.must("install", "--directory", "/run/systemd/system/fob.service.d")
