@@ -47,6 +47,9 @@ Daemon::Daemon(const config::Locations& at, config::Config config, const Service
   watch_.emplace(io_.get_executor(), clock_, broker_, log);
 }
 
+// The watch tells the broker, which is gone before what was made before it.
+Daemon::~Daemon() { watch_.reset(); }
+
 void Daemon::serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins) {
   const auto limits = limits_for(raise_descriptor_limit());
   HttpServer apps(io_, std::move(listeners.apps), limits, awake(app_interface(broker_, clock_)), log_);

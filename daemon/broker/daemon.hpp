@@ -28,6 +28,10 @@ class Daemon {
   Daemon(const config::Locations& at, config::Config config, const ServiceManager& manager,
          KeptProfiles& kept, const Starter& start, const SystemClock& clock, spdlog::logger& log);
 
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
   /// Until SIGTERM or SIGINT; SIGHUP reloads. What was asked by then is answered. `admins`: the group of
   /// those who may operate beside root and this user.
   void serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins);
