@@ -74,7 +74,20 @@ def audited(device, *matches):
 
 def test_the_exchanger_has_a_user_namespace_exactly_where_the_kernel_gives_one(enrolled):
     wanted = "yes" if enrolled.gives_user_namespaces() else "no"
-    assert enrolled.show(f"fob-exchange@{PROFILE}.service", "PrivateUsers")["PrivateUsers"] == wanted
+    assert private_users(enrolled) == wanted
+
+
+def private_users(device):
+    device.must("systemctl", "daemon-reload")
+    return device.show(f"fob-exchange@{PROFILE}.service", "PrivateUsers")["PrivateUsers"]
+
+
+def test_the_exchanger_does_without_where_sysctl_will_switch_them_off(enrolled):
+    before = private_users(enrolled)
+    enrolled.machine.write("/etc/sysctl.d/99-no-namespaces.conf", "user.max_user_namespaces = 0\n")
+    assert private_users(enrolled) == "no"
+    enrolled.must("rm", "/etc/sysctl.d/99-no-namespaces.conf")
+    assert private_users(enrolled) == before
 
 
 def test_a_grant_by_unit_is_for_that_unit(enrolled):
@@ -237,27 +250,27 @@ def test_booted_in_1970_it_is_up_and_says_that_the_clock_is_wrong(enrolled):
     wait_until(lambda: enrolled.machine.enter("cp", "/var/lib/authority-tls/ca.pem", "/etc/fob/ca.pem").returncode == 0, "its CA")
     configure_second(enrolled, 'endpoint = "https://localhost:8443/v1/m2m/token"\nca_file = "/etc/fob/ca.pem"')
     unknown = json.dumps({"clientId": "nobody", "clientSecret": "nothing"})
-    enrolled.machine.run("/usr/bin/fob", "credential", "add", "second", "-", "--no-trial", stdin=unknown)
+    done = enrolled.machine.run("/usr/bin/fob", "credential", "add", "second", "-", "--no-trial", stdin=unknown)
+    assert done.returncode == 6 and "it is stored, but refused" in done.stderr, done.stderr
     enrolled.machine.write("/etc/fob/wrong_by", str(1000 - int(time.time())))
     for unit in ("fob", "fob-exchange@"):
         enrolled.must("install", "--directory", f"/etc/systemd/system/{unit}.service.d")
         enrolled.machine.write(f"/etc/systemd/system/{unit}.service.d/clock.conf",
                                "[Service]\nEnvironment=LD_PRELOAD=/usr/lib/wrong_clock.so WRONG_CLOCK=/etc/fob/wrong_by\n")
-    enrolled.power_off()
-    enrolled.boot()
-    assert enrolled.show("fob.service", "ActiveState")["ActiveState"] == "active"
-    enrolled.run_authority("authority-tls", 8443, "--tls")
-    enrolled.start_authority()
-
-    def status_says(text):
-        wait_until(lambda: text in enrolled.show("fob.service", "StatusText")["StatusText"], text)
-    status_says(f"{PROFILE}: valid")
-    status_says("(clock-wrong: ")
-    enrolled.must("rm", "/etc/systemd/system/fob.service.d/clock.conf", "/etc/systemd/system/fob-exchange@.service.d/clock.conf")
-    enrolled.must("systemctl", "daemon-reload")
-    enrolled.must("systemctl", "restart", "fob.service")
-    forget_second(enrolled)
-    enrolled.must("rm", "/etc/fob/ca.pem", "/etc/fob/wrong_by")
+    try:
+        enrolled.power_off()
+        enrolled.boot()
+        assert enrolled.show("fob.service", "ActiveState")["ActiveState"] == "active"
+        enrolled.run_authority("authority-tls", 8443, "--tls")
+        enrolled.start_authority()
+        for text in (f"{PROFILE}: valid", "(clock-wrong: "):
+            wait_until(lambda t=text: t in enrolled.show("fob.service", "StatusText")["StatusText"], text)
+    finally:
+        enrolled.must("rm", "/etc/systemd/system/fob.service.d/clock.conf", "/etc/systemd/system/fob-exchange@.service.d/clock.conf")
+        enrolled.must("systemctl", "daemon-reload")
+        enrolled.must("systemctl", "restart", "fob.service")
+        forget_second(enrolled)
+        enrolled.must("rm", "/etc/fob/ca.pem", "/etc/fob/wrong_by")
     assert enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 0
 
 
