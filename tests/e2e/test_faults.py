@@ -20,7 +20,7 @@ LIFETIME = 3
 # Date has whole seconds, so up to one of the lifetime may be over by the time it is read: fob does not count on it.
 GRAIN = 1
 # Between the start of an exchange, from where a token's life is counted, and the first app that sees the token; or
-# between its end and the first app that notices. A third of a second on this machine, with all the trials at once.
+# between its end and the first app that notices. A third of a second on two cores, with nineteen trials at once.
 LATENCY = 0.5
 # Long enough for the last token to die and for some attempts, while the waits between them are still short.
 HOLD = 8
@@ -174,10 +174,9 @@ class Trial:
         self.counting.join()
         self.after = self.installation.status()
         self.stats = self.sandbox.admin("GET", "/stats")
-        wait_until(self.accepted, "the API accepts the token")  # it may be served at its last instant, and be late there
-
-    def accepted(self):
-        return self.sandbox.call_api(self.installation.app.token("?wait=5")[1]["access_token"]) == 200
+        self.last = self.installation.app.token("?wait=5")[1]["access_token"]
+        self.answer_to_last = self.sandbox.call_api(self.last)
+        self.answered = time.time()
 
     def time_to_recover(self):
         """Within how many seconds of the mend there must be a token, by what the daemon says of itself."""
@@ -223,6 +222,8 @@ def test_no_dead_token_is_served(trial):
         # What counts is when the daemon chose it: after the request, and at most a little before the answer.
         chosen = max(asked.sent, asked.got - 0.1)
         assert expiry_of(asked.answer["access_token"]) > chosen, asked
+    # One that was served at its last instant may have died on the way to the API.
+    assert trial.answer_to_last == 200 or expiry_of(trial.last) <= trial.answered
 
 
 @pytest.mark.native  # the seconds are the subject
