@@ -21,15 +21,22 @@ bool staged_is_refused(const Result<std::string>& status, const std::string& pro
   return false;
 }
 
-// By the profile's unit where that reads the profile's store. It is started anew for it: one that runs would
-// have the credentials of before.
+// Where the units' exchangers look, whatever this command was told.
+config::Locations of_the_units() {
+  const config::Environment nothing = [](const char*) { return std::nullopt; };
+  return config::locate({}, nothing, true);
+}
+
+// By the profile's unit where that reads the same configuration and the profile's store. It is started anew
+// for it: one that runs would have the credentials of before.
 wire::ExchangeAnswer try_staged(const std::string& profile, const ProfileUnits& units,
                                 store::CredentialStore& store, const Context& context) {
-  if (units.are_here()) {
+  const auto system = of_the_units();
+  if (units.are_here() && context.locations().config_file == system.config_file) {
     const auto where = store.whereabouts(profile);
     if (where && *where == config::StoreKind::systemd_creds) {
       units.follow(profile, *where);
-      const auto socket = context.daemon_locations().exchange_sockets() / (profile + ".sock");
+      const auto socket = system.exchange_sockets() / (profile + ".sock");
       return try_staged_credential_by_unit(profile, socket, context.clock, wire::k_exchange_deadline);
     }
   }
@@ -68,7 +75,13 @@ EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
           },
           [](const std::string& message) { say(message); },
           [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); },
-          [&store, units](const std::string& profile) { follow_store(units, store, profile); }};
+          [fobd, units, &store](const std::string& profile) {
+            if (!units.are_here()) return;
+            follow_store(units, store, profile);
+            // It may have asked meanwhile, and have met what is gone now; if it does not run, so much the
+            // better.
+            (void)fobd.credentials_changed(profile);
+          }};
 }
 
 }  // namespace fob::cli

@@ -87,7 +87,8 @@ pid_t spawn(const std::filesystem::path& exchanger, const config::Locations& loc
   return reason == 0 ? pid : -1;
 }
 
-// Everything up to the end of the first line; nothing where the channel ends or `until` comes before that.
+// Everything up to the end of the first line, or of the channel; nothing where `until` comes before that, or
+// nothing was said.
 std::optional<std::string> read_line(int channel, const Clock& clock, BootTime until) {
   std::string line;
   std::array<char, 4096> chunk{};
@@ -97,6 +98,7 @@ std::optional<std::string> read_line(int channel, const Clock& clock, BootTime u
     const int ready = left.count() <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left.count()));
     if (ready < 0 && errno == EINTR) continue;
     const ssize_t n = ready <= 0 ? -1 : ::recv(channel, chunk.data(), chunk.size(), 0);
+    if (n == 0 && !line.empty()) return line;  // cut off, and nobody can read an answer in it
     if (n <= 0) return std::nullopt;
     const std::string_view fresh(chunk.data(), static_cast<std::size_t>(n));
     const auto end = fresh.find('\n');
@@ -134,13 +136,18 @@ UniqueFd connect_to(const std::filesystem::path& socket) {
   }
   path.copy(address.sun_path, path.size());
   UniqueFd channel(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!channel) return channel;
   // unix(7): connecting waits for that long where too many are waiting already.
   ::setsockopt(channel.get(), SOL_SOCKET, SO_SNDTIMEO, &k_crowded, sizeof k_crowded);
   // connect(2) takes every address by this type.
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast)
-  if (channel && ::connect(channel.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-    return channel;
-  return {};
+  const auto* to = reinterpret_cast<const sockaddr*>(&address);
+  while (::connect(channel.get(), to, sizeof address) != 0) {
+    if (errno == EINTR) continue;
+    channel.reset();
+    break;
+  }
+  return channel;
 }
 
 }  // namespace

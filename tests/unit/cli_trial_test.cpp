@@ -148,6 +148,13 @@ TEST_F(TrialByUnit, AsksAgainWhereTheUnitWasJustEnding) {
   EXPECT_TRUE(std::holds_alternative<wire::ExchangeSuccess>(attempt()));
 }
 
+TEST_F(TrialByUnit, TakesHalfAnAnswerForNoneAndDoesNotAskAgain) {
+  const test::FakeUnit unit(socket_,
+                            {test::FakeUnit::answer(k_success.substr(0, 40)), test::FakeUnit::end()});
+  EXPECT_EQ(failure().code, ErrorCode::bad_answer);
+  EXPECT_EQ(unit.connections(), 1) << "the authority may have been asked";
+}
+
 TEST_F(TrialByUnit, GivesUpAUnitThatStaysSilent) {
   const test::FakeUnit unit(socket_, {test::FakeUnit::silence()});
   EXPECT_EQ(failure(milliseconds(20)).code, ErrorCode::timeout);
