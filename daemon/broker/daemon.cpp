@@ -47,7 +47,7 @@ Daemon::Daemon(const config::Locations& at, config::Config config, const Service
   watch_.emplace(io_.get_executor(), clock_, broker_, log);
 }
 
-// The watch tells the broker, which is gone before what was made before it.
+// The watch calls the broker, which would be gone first: it is made after it.
 Daemon::~Daemon() { watch_.reset(); }
 
 void Daemon::serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins) {
