@@ -12,6 +12,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from expiry import expiry_of
+
 BIN = Path(os.environ["FOB_BIN"])
 # Long enough for a sanitizer's build on a busy machine; nothing waits this long when all is well.
 PATIENCE = 60
@@ -122,6 +124,17 @@ class App:
         """(status, decoded body) of GET /v1/token."""
         status, _, text = self.request("GET", "/v1/token" + query)
         return status, json.loads(text)
+
+    def living_token(self, sandbox, query="?wait=0"):
+        """token(), having made sure that it was alive when asked for, and that the API accepts it or it died on the way there."""
+        sent = time.time()
+        status, answer = self.token(query)
+        if status == 200:
+            dies = expiry_of(answer["access_token"])
+            assert dies > sent, "a dead token was served"
+            refused = sandbox.call_api(answer["access_token"]) != 200
+            assert not refused or dies <= time.time(), "the API refuses a living token"
+        return status, answer
 
 
 class Installation:

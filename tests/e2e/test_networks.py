@@ -147,8 +147,7 @@ def assert_unreachable(answer):
 
 def await_death(device):
     """Until the token at hand is dead: it is served to its last moment, and not beyond."""
-    while (answer := device.app.token("?wait=0"))[0] == 200:
-        assert device.sandbox.call_api(answer[1]["access_token"]) == 200, "a dead token was served"
+    while (answer := device.app.living_token(device.sandbox))[0] == 200:
         time.sleep(0.05)
     assert_unreachable(answer)
 

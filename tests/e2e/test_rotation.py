@@ -177,7 +177,7 @@ def test_apps_see_no_gap_while_the_credential_is_replaced_and_the_old_one_deacti
         wait_until(lambda: len({answer.get("fingerprint") for *_, answer in list(app.answers)}) >= 4,
                    "two refreshes beyond the first tokens of each")
     assert app.saw_no_gap() and issued_to(sandbox, second) >= 4
-    assert sandbox.call_api(app.answers[-1][3]["access_token"]) == 200
+    assert enrolled.app.living_token(sandbox)[0] == 200
     assert sandbox.admin("GET", "/stats")["token"]["rejected"] == 0
 
 
