@@ -3,10 +3,14 @@
 #include "daemon/broker/following.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
+#include "daemon/broker/token_pages.hpp"
 #include "ipc/wire/event_stream.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/problem_json.hpp"
+#include "ipc/wire/token_page.hpp"
+
+#include <boost/beast/core/string.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -19,15 +23,19 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
+// A page's reader may have lost what it was granted by without a change of the page.
+constexpr std::chrono::hours k_look_at_reader{1};
+
 // To the nearest second, but a token that is alive is never called spent.
 seconds shown_seconds(nanoseconds left) { return std::max(std::chrono::round<seconds>(left), seconds(1)); }
 
 class AppInterface : public std::enable_shared_from_this<AppInterface> {
  public:
-  AppInterface(Broker& broker, const Clock& clock) : broker_(broker), clock_(clock) {
+  AppInterface(Broker& broker, const Clock& clock) : broker_(broker), clock_(clock), pages_(broker, clock) {
     add("GET", "/v1/token", &AppInterface::token);
     add("POST", "/v1/token/rejected", &AppInterface::rejected);
     add("GET", "/v1/events", &AppInterface::events);
+    add("GET", "/v1/token/page", &AppInterface::page);
     add("GET", "/v1/profiles", &AppInterface::profiles);
     add("GET", "/healthz", &AppInterface::health);
   }
@@ -89,6 +97,60 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     return response;
   }
 
+  asio::awaitable<Response> page(Request request, wire::Target target) {
+    const auto profile = wire::decode_profile_query(target);
+    if (!profile) co_return problem_response(profile.error());
+    if (!boost::beast::iequals(request.upgrade, wire::k_page_protocol))
+      co_return problem_response(fail(
+          ErrorCode::bad_request, "a token page is had with the headers Connection: Upgrade and Upgrade: " +
+                                      std::string(wire::k_page_protocol)));
+    auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const Judgement judgement = broker_.keeper_for(facts, *profile);
+    if (!judgement.keeper) co_return refused("page", facts, judgement);
+    auto page = pages_.page(*judgement.keeper, broker_.policy().granted_by(*judgement.decision));
+    if (!page) co_return problem_response(page.error());
+    co_return page_response(std::move(*page), request.peer, std::move(facts), judgement.profile);
+  }
+
+  Response page_response(std::shared_ptr<SharedPage> page, transport::Peer peer, core::PeerFacts facts,
+                         const std::string& profile) {
+    Response response;
+    response.status = 101;
+    response.upgrade = Upgrade{std::string(wire::k_page_protocol),
+                               std::string(wire::k_boottime_header) + ": " +
+                                   std::to_string(clock_.boot_now().time_since_epoch().count()) + "\r\n",
+                               page->descriptor()};
+    response.events = [self = shared_from_this(), page = std::move(page), peer = std::move(peer),
+                       facts = std::move(facts), profile](EventSinkPtr sink) {
+      return tell_of_page(self, std::move(sink), page, peer, facts, profile);
+    };
+    return response;
+  }
+
+  // A byte for each change. A reader that does not take them misses nothing: what is new stands in the page.
+  static asio::awaitable<void> tell_of_page(std::shared_ptr<AppInterface> self, EventSinkPtr sink,
+                                            std::shared_ptr<SharedPage> page, transport::Peer peer,
+                                            core::PeerFacts facts, std::string profile) {
+    const auto reader = std::make_shared<SharedPage::Reader>(page, self->broker_.executor());
+    sink->when_gone([reader] { reader->wake(); });
+    bool taken = true;
+    bool first = true;
+    while (taken) {
+      const bool changed = co_await reader->change(k_look_at_reader);
+      facts = facts_by_now(std::move(facts), peer);
+      const Judgement judgement = self->broker_.keeper_for(facts, profile);
+      if (!judgement.keeper) {
+        (void)self->refused("page", facts, judgement);
+        break;
+      }
+      if (page->is_over()) break;
+      if (changed) self->note_page(facts, judgement);
+      if (!first) taken = !changed || sink->nudge();
+      first = false;
+    }
+    sink->when_gone(nullptr);
+  }
+
   Response refused(std::string_view what, const core::PeerFacts& facts, const Judgement& judgement) {
     core::AuditRecord record = record_of(what, facts, judgement);
     record.outcome = traits(judgement.keeper.error().code).urn;
@@ -104,6 +166,14 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     } else {
       record.outcome = traits(outcome.error().code).urn;
     }
+    broker_.audit()->note(std::move(record));
+  }
+
+  // A page is had before there is a token to put in it.
+  void note_page(const core::PeerFacts& facts, const Judgement& judgement) {
+    core::AuditRecord record = record_of("page", facts, judgement);
+    const TokenOutcome available = (*judgement.keeper)->available();
+    if (available) record.fingerprint = (*available)->fingerprint;
     broker_.audit()->note(std::move(record));
   }
 
@@ -239,6 +309,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
 
   Broker& broker_;
   const Clock& clock_;
+  TokenPages pages_;
   std::vector<Route> routes_;
 };
 

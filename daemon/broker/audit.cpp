@@ -1,9 +1,7 @@
 #include "daemon/broker/audit.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
@@ -54,23 +52,10 @@ void Audit::end() {
 }
 
 Audit::Follower::Follower(std::shared_ptr<Audit> audit)
-    : audit_(std::move(audit)), timer_(audit_->executor_) {
+    : audit_(std::move(audit)), wakeup_(audit_->executor_) {
   place_ = audit_->followers_.insert(audit_->followers_.end(), this);
 }
 
 Audit::Follower::~Follower() { audit_->followers_.erase(place_); }
-
-asio::awaitable<void> Audit::Follower::change(std::chrono::seconds at_most) {
-  if (!std::exchange(changed_, false)) {
-    timer_.expires_after(at_most);
-    co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
-    changed_ = false;
-  }
-}
-
-void Audit::Follower::wake() {
-  changed_ = true;
-  timer_.cancel();
-}
 
 }  // namespace fob::broker

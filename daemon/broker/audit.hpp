@@ -2,13 +2,13 @@
 // follow (GET /v1/audit). Holds no token; which one was handed out is said by its fingerprint.
 #pragma once
 
+#include "daemon/broker/wakeup.hpp"
 #include "daemon/core/audit_log.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/transport/boot_timer.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <functional>
@@ -41,15 +41,14 @@ class Audit : public std::enable_shared_from_this<Audit> {
     Follower& operator=(const Follower&) = delete;
 
     /// Returns once there are records since the last call, or after `at_most`. One caller at a time.
-    boost::asio::awaitable<void> change(std::chrono::seconds at_most);
+    boost::asio::awaitable<bool> change(std::chrono::seconds at_most) { return wakeup_.sleep(at_most); }
     /// Lets change() return.
-    void wake();
+    void wake() { wakeup_.wake(); }
 
    private:
     std::shared_ptr<Audit> audit_;
     std::list<Follower*>::iterator place_;
-    boost::asio::steady_timer timer_;
-    bool changed_ = true;
+    Wakeup wakeup_;
   };
 
  private:

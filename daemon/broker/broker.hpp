@@ -45,6 +45,7 @@ class Broker {
   /// What units are called in a grant that names no manager: the user manager that fobd runs under.
   const std::optional<std::string>& own_manager() const { return own_manager_; }
   const std::shared_ptr<Audit>& audit() const { return audit_; }
+  const boost::asio::any_io_executor& executor() const { return around_.executor; }
 
   /// For operators: the keeper of a profile, or unknown_profile.
   Result<std::shared_ptr<TokenKeeper>> keeper(const std::string& profile) const;

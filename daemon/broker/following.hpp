@@ -2,9 +2,9 @@
 #pragma once
 
 #include "daemon/broker/token_keeper.hpp"
+#include "daemon/broker/wakeup.hpp"
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <list>
@@ -22,15 +22,14 @@ class Following {
 
   /// Returns true once available() has, or may have, changed since the last call, and false after `at_most`
   /// in which it did not. The first call returns at once. One caller at a time.
-  boost::asio::awaitable<bool> change(std::chrono::seconds at_most);
+  boost::asio::awaitable<bool> change(std::chrono::seconds at_most) { return wakeup_.sleep(at_most); }
   /// Lets change() return.
-  void wake();
+  void wake() { wakeup_.wake(); }
 
  private:
   std::shared_ptr<TokenKeeper> keeper_;
   std::list<Following*>::iterator place_;
-  boost::asio::steady_timer timer_;
-  bool changed_ = true;
+  Wakeup wakeup_;
 };
 
 }  // namespace fob::broker

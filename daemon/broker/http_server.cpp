@@ -1,5 +1,6 @@
 #include "daemon/broker/http_server.hpp"
 
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/transport/descriptor_reserve.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -18,6 +19,8 @@
 #include <boost/beast/http/write.hpp>
 
 #include <array>
+#include <cerrno>
+#include <sys/socket.h>
 #include <utility>
 
 namespace fob::broker {
@@ -94,7 +97,8 @@ Request to_request(Parser& parser, Session& session) {
           text_of(message[http::field::accept]),
           std::move(message.body()),
           session.peer,
-          session.acquaintance};
+          session.acquaintance,
+          parser.upgrade() ? text_of(message[http::field::upgrade]) : std::string()};
 }
 
 }  // namespace
@@ -156,6 +160,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         : server_(std::move(server)), session_(std::move(session)) {}
     asio::awaitable<bool> send(std::string text) override {
       return server_->write_text(session_, std::move(text));
+    }
+    bool nudge() override {
+      if (!session_->socket.is_open()) return false;
+      constexpr int k_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      return ::send(session_->socket.native_handle(), "\n", 1, k_flags) == 1 || errno == EAGAIN;
     }
     void when_gone(std::function<void()> told) override { told_ = std::move(told); }
     void gone() {
@@ -219,7 +228,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const Response response = co_await answer(std::move(request));
     session->answered = true;
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
-      co_await stream(session, response.events, version);
+      co_await stream(session, response, version);
       co_return false;
     }
     const bool too_many = response.events && !is_head;
@@ -263,25 +272,44 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return problem_response(fail(ErrorCode::internal, "fobd could not answer; its log says why"));
   }
 
-  // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
-  asio::awaitable<void> stream(SessionPtr session, std::function<asio::awaitable<void>(EventSinkPtr)> events,
-                               unsigned version) {
+  asio::awaitable<void> stream(SessionPtr session, Response response, unsigned version) {
     // Counted before anything is awaited, so that none slips past the bound meanwhile.
     const Connections::Stream counted(connections_, session->peer.uid);
-    http::response<http::empty_body> head(http::status::ok, version);
-    head.set(http::field::content_type, "text/event-stream");
-    head.set(http::field::cache_control, "no-store");
-    head.keep_alive(false);
-    const bool written = co_await write(session, std::move(head));
+    bool written = false;
+    if (response.upgrade) {
+      written = send_upgrade(*session, *response.upgrade);
+    } else {
+      written = co_await write(session, stream_head(version));
+    }
     if (!written) co_return;
     Connections::clear_deadline(*session);
     const auto sink = std::make_shared<Sink>(shared_from_this(), session);
     asio::co_spawn(io_, notice_end(session, sink), asio::detached);
     try {
-      co_await events(sink);
+      co_await response.events(sink);
     } catch (const std::exception& exception) {
       log_.error("an event stream failed: {}; please report this", exception.what());
     }
+  }
+
+  // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
+  static http::response<http::empty_body> stream_head(unsigned version) {
+    http::response<http::empty_body> head(http::status::ok, version);
+    head.set(http::field::content_type, "text/event-stream");
+    head.set(http::field::cache_control, "no-store");
+    head.keep_alive(false);
+    return head;
+  }
+
+  // A socket's buffer takes this much of a peer that has read what came before; another one is not waited
+  // for.
+  static bool send_upgrade(Session& session, const Upgrade& upgrade) {
+    const std::string head =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade.protocol +
+        "\r\nCache-Control: no-store\r\n" + upgrade.fields + "\r\n";
+    const std::array passed{upgrade.descriptor};
+    return send_with(session.socket.native_handle(), head, passed, MSG_DONTWAIT) ==
+           static_cast<ssize_t>(head.size());
   }
 
   // A reader of events has nothing more to say: whatever comes from it is its end.

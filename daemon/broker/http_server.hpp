@@ -30,6 +30,7 @@ struct Request {
   transport::Peer peer;
   /// The same for every request of a connection.
   std::shared_ptr<Acquaintance> acquaintance = nullptr;
+  std::string upgrade = {};  ///< the protocol the peer offers to go on with (RFC 9110 §7.8); "" for none
 };
 
 /// The reader of a text/event-stream, as its writer sees it. One thread, the server's.
@@ -38,10 +39,20 @@ class EventSink {
   virtual ~EventSink() = default;
   /// False once the reader is gone, or has not taken what was sent in time: then it is over.
   virtual boost::asio::awaitable<bool> send(std::string text) = 0;
+  /// A byte that says "look again", without waiting: where there is no room for it, others like it lie there
+  /// unread. False once the reader is gone.
+  virtual bool nudge() = 0;
   /// Called when the reader goes away while nothing is being sent.
   virtual void when_gone(std::function<void()> told) = 0;
 };
 using EventSinkPtr = std::shared_ptr<EventSink>;
+
+/// Another protocol than HTTP from here on.
+struct Upgrade {
+  std::string protocol;
+  std::string fields;  ///< more of the head, each "Name: value\r\n"
+  int descriptor;      ///< passed along with the head (SCM_RIGHTS); whoever answers keeps it open meanwhile
+};
 
 struct Response {
   int status = 200;
@@ -51,6 +62,8 @@ struct Response {
   std::string allow;  ///< for 405
   /// In place of a body: writes events until it returns, or until the reader is gone.
   std::function<boost::asio::awaitable<void>(EventSinkPtr)> events;
+  /// With 101: the events follow in this protocol, not as a text/event-stream.
+  std::optional<Upgrade> upgrade;
 };
 
 /// A problem document as a response.

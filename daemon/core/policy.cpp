@@ -163,6 +163,19 @@ Decision Policy::decide(const PeerFacts& peer, std::string_view profile) const {
   return refused;
 }
 
+std::optional<Rule> Policy::granted_by(const Decision& decision) const {
+  if (!decision.grant) return std::nullopt;
+  return rules_.at(*decision.grant - 1);
+}
+
+bool Policy::is_in_force(const std::optional<Rule>& rule, std::string_view profile) const {
+  if (!rule || rules_.empty()) return !rule && rules_.empty();
+  return std::any_of(rules_.begin(), rules_.end(), [&](Rule candidate) {
+    candidate.where = rule->where;
+    return grants(candidate, profile) && candidate == *rule;
+  });
+}
+
 std::string Policy::in_words(const Decision& refusal) const {
   if (rules_.empty())
     return "without any [[grant]], only processes of user " + std::to_string(own_uid_) + " may have a token";

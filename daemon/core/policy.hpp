@@ -21,6 +21,8 @@ std::string_view to_string(Selector selector);
 struct Account {
   std::string name;
   std::optional<id_t> id;
+
+  bool operator==(const Account&) const = default;
 };
 
 /// One [[grant]], its names resolved to what the kernel speaks of. What it names must all hold.
@@ -33,6 +35,7 @@ struct Rule {
   std::string where;  ///< "fob.toml:12"
 
   bool names(Selector selector) const;
+  bool operator==(const Rule&) const = default;
 };
 
 /// Why a rule that grants the profile does not grant it to this peer.
@@ -67,6 +70,12 @@ class Policy {
   /// and what else that names holds, as far as that has been looked at.
   bool asks(Selector selector, const PeerFacts& peer) const;
   bool is_default() const { return rules_.empty(); }
+  /// The rule that a decision was granted by, to ask is_in_force() about later; nothing where that was the
+  /// default.
+  std::optional<Rule> granted_by(const Decision& decision) const;
+  /// Whether the very same rule, wherever it stands now, still grants this profile; nothing means the
+  /// default.
+  bool is_in_force(const std::optional<Rule>& rule, std::string_view profile) const;
   /// The user to whom the default rule grants everything.
   uid_t own_uid() const { return own_uid_; }
 

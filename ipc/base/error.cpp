@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <system_error>
 
 namespace fob {
 namespace {
@@ -25,7 +27,7 @@ constexpr std::array k_table = {
                 "The request body is too large"},
     ErrorTraits{head_too_large, "", "urn:fob:too-large", 431, k_exit_other, false,
                 "The request head is too large"},
-    ErrorTraits{too_many_requests, "", "urn:fob:too-many-requests", 429, k_exit_other, true,
+    ErrorTraits{too_many_requests, "", "urn:fob:too-many-requests", 429, k_exit_no_token, true,
                 "Too many requests"},
     ErrorTraits{not_granted, "", "urn:fob:not-granted", 403, k_exit_not_granted, false,
                 "This process is not granted that profile"},
@@ -81,6 +83,10 @@ std::optional<ErrorCode> code_of_urn(std::string_view urn) {
   const auto row = std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.urn == urn; });
   if (row == k_table.end()) return std::nullopt;
   return row->code;
+}
+
+std::string with_errno(std::string_view what) {
+  return std::string(what) + ": " + std::generic_category().message(errno);
 }
 
 }  // namespace fob

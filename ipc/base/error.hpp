@@ -67,4 +67,7 @@ std::optional<ErrorCode> code_of_kind(std::string_view kind);
 /// The first code with this `urn:fob:` name, for a client that reads a problem document; nothing if unknown.
 std::optional<ErrorCode> code_of_urn(std::string_view urn);
 
+/// "path: Permission denied", from errno.
+std::string with_errno(std::string_view what);
+
 }  // namespace fob

@@ -85,10 +85,6 @@ Result<void> check_writers(const struct stat& facts, const std::filesystem::path
 
 }  // namespace
 
-std::string with_errno(std::string_view what) {
-  return std::string(what) + ": " + std::generic_category().message(errno);
-}
-
 Result<std::string> read_all(int fd, std::size_t limit, ErrorCode code, std::string_view name) {
   std::string content;
   std::array<char, 16384> chunk{};

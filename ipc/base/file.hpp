@@ -34,7 +34,4 @@ Result<void> remove_file(const std::filesystem::path& path, ErrorCode code);
 /// Makes `path` (and what is missing above it) with `mode`; an existing directory is left as it is.
 Result<void> make_directory(const std::filesystem::path& path, mode_t mode, ErrorCode code);
 
-/// "path: Permission denied", from errno.
-std::string with_errno(std::string_view what);
-
 }  // namespace fob

@@ -18,13 +18,6 @@ namespace {
 
 constexpr int k_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-UniqueFd make_memory_file(const char* name) {
-  constexpr unsigned k_flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-  UniqueFd file(::memfd_create(name, k_flags | MFD_NOEXEC_SEAL));
-  if (!file && errno == EINVAL) file.reset(::memfd_create(name, k_flags));
-  return file;
-}
-
 bool write_whole(int fd, std::string_view content) {
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
@@ -35,6 +28,13 @@ bool write_whole(int fd, std::string_view content) {
 }
 
 }  // namespace
+
+UniqueFd make_memory_file(const char* name) {
+  constexpr unsigned k_flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  UniqueFd file(::memfd_create(name, k_flags | MFD_NOEXEC_SEAL));
+  if (!file && errno == EINVAL) file.reset(::memfd_create(name, k_flags));
+  return file;
+}
 
 Result<UniqueFd> make_sealed_file(const char* name, std::string_view content) {
   UniqueFd file = make_memory_file(name);

@@ -11,6 +11,10 @@
 
 namespace fob {
 
+/// An empty file in memory that can be sealed; never to be executed, where the kernel knows that (6.3).
+/// Invalid, with errno, where there is none to be had.
+UniqueFd make_memory_file(const char* name);
+
 /// `name` shows up in /proc/PID/fd. Fails with ErrorCode::internal.
 Result<UniqueFd> make_sealed_file(const char* name, std::string_view content);
 

@@ -1,6 +1,7 @@
 #include "ipc/client/http_answer.hpp"
 
 #include "ipc/wire/limits.hpp"
+#include "ipc/wire/token_page.hpp"
 
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -19,11 +20,17 @@ Error garbled(const boost::system::error_code& error) {
               "what answers at fobd's socket does not speak HTTP/1.1 as fobd does (" + error.message() + ")");
 }
 
+std::optional<std::int64_t> decode_count(std::string_view text) {
+  std::int64_t count = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || rest != text.data() + text.size() || count < 0) return std::nullopt;
+  return count;
+}
+
 std::optional<std::chrono::seconds> decode_retry_after(std::string_view text) {
-  std::int64_t seconds = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc{} || rest != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::min<std::chrono::seconds>(std::chrono::seconds(seconds), wire::k_max_retry_after);
+  const auto seconds = decode_count(text);
+  if (!seconds) return std::nullopt;
+  return std::min<std::chrono::seconds>(std::chrono::seconds(*seconds), wire::k_max_retry_after);
 }
 
 }  // namespace
@@ -69,7 +76,10 @@ Result<bool> HttpAnswerReader::take(std::string_view bytes) {
 Result<void> HttpAnswerReader::end() {
   auto& parser = parser_->http;
   boost::system::error_code error;
-  if (parser.got_some()) parser.put_eof(error);
+  if (!parser.got_some() && parser_->unread.empty())
+    return fail(ErrorCode::daemon_not_running,
+                "fobd closed the connection before it had answered; it may be restarting");
+  parser.put_eof(error);
   if (error || !parser.is_done())
     return fail(ErrorCode::internal, "fobd closed the connection before it had answered; its log says why");
   return {};
@@ -88,6 +98,8 @@ HttpAnswer HttpAnswerReader::answer() {
   answer.status = static_cast<int>(message.result_int());
   answer.content_type = std::string(message[http::field::content_type]);
   answer.retry_after = decode_retry_after(message[http::field::retry_after]);
+  if (const auto boottime = decode_count(message[wire::k_boottime_header]))
+    answer.boottime = std::chrono::nanoseconds(*boottime);
   answer.body = std::move(message.body());
   return answer;
 }

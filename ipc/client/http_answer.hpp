@@ -18,7 +18,8 @@ namespace fob::client {
 struct HttpAnswer {
   int status = 0;
   std::string content_type;
-  std::optional<std::chrono::seconds> retry_after;  ///< only as a number of seconds; fobd sends no dates
+  std::optional<std::chrono::seconds> retry_after;   ///< only as a number of seconds; fobd sends no dates
+  std::optional<std::chrono::nanoseconds> boottime;  ///< fobd's CLOCK_BOOTTIME, where it tells (PROTOCOL.md)
   std::string body;
 };
 
@@ -36,7 +37,8 @@ class HttpAnswerReader {
   /// Takes the next bytes; true once the answer is complete, and what follows it is ignored. Fails with
   /// ErrorCode::internal on bytes that are no HTTP/1.1 answer, or too many of them.
   Result<bool> take(std::string_view bytes);
-  /// No more bytes will come. Fails with ErrorCode::internal where that cuts the answer short.
+  /// No more bytes will come. Fails with ErrorCode::internal where that cuts the answer short, and with
+  /// daemon_not_running where there was none at all: so a restart looks to who asked in its last instant.
   Result<void> end();
   /// The status, once the head is there.
   std::optional<int> status() const;

@@ -220,6 +220,7 @@ class Reader final : public EventSink {
     taken += text;
     co_return !gone;
   }
+  bool nudge() override { return !gone; }
   void when_gone(std::function<void()> told) override { told_ = std::move(told); }
   void go() {
     gone = true;

@@ -256,7 +256,7 @@ TEST_F(FobCommand, ProblemsDecideTheExitStatus) {
   const std::vector<std::pair<std::string, int>> problems = {
       {"not-granted", 4},         {"unknown-profile", 7},       {"no-credential", 5},
       {"credential-rejected", 6}, {"authority-unreachable", 5}, {"authority-error", 5},
-      {"clock-wrong", 5},         {"too-many-requests", 1},     {"bad-request", 2}};
+      {"clock-wrong", 5},         {"too-many-requests", 5},     {"bad-request", 2}};
   for (const auto& [urn, status] : problems) {
     const FakeFobd fobd(app_socket(),
                         http_answer(503, R"({"type":"urn:fob:)" + urn + R"(","detail":"do this"})"));

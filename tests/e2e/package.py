@@ -42,8 +42,8 @@ exe = "/usr/bin/fob"
 """
 
 
-def build(directory):
-    """The package of the build under test, as `cpack -G DEB` makes it."""
+def build_all(directory):
+    """{name: file} of the packages of the build under test, as `cpack -G DEB` makes them."""
     build_directory = BIN.parent
     subprocess.run(["cmake", "--build", build_directory, "--target", "package-files"], check=True, capture_output=True)
     directory.mkdir(parents=True)
@@ -51,8 +51,12 @@ def build(directory):
                           cwd=directory, capture_output=True, text=True, check=False,
                           env={**os.environ, "SOURCE_DATE_EPOCH": "1767225600"})
     assert done.returncode == 0, done.stdout + done.stderr
-    package, = directory.glob("*.deb")
-    return package
+    return {package.name.split("_")[0]: package for package in directory.glob("*.deb")}
+
+
+def build(directory):
+    """The daemon's package."""
+    return build_all(directory)["fob"]
 
 
 def next_version(package, directory):

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace fob::client {
 namespace {
@@ -71,8 +72,14 @@ TEST(HttpAnswerReading, TakesABodyThatEndsWithTheConnection) {
   EXPECT_EQ(answer->body, "{}");
 }
 
+TEST(HttpAnswerReading, SaysThatNobodyIsThereWhereNothingCame) {
+  const auto answer = read_whole("");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::daemon_not_running);
+}
+
 TEST(HttpAnswerReading, RefusesAnAnswerCutShort) {
-  for (std::size_t cut = 0; cut < k_plain.size(); ++cut) {
+  for (std::size_t cut = 1; cut < k_plain.size(); ++cut) {
     const auto answer = read_whole(std::string_view(k_plain).substr(0, cut));
     ASSERT_FALSE(answer) << cut;
     EXPECT_EQ(answer.error().code, ErrorCode::internal);
@@ -80,9 +87,9 @@ TEST(HttpAnswerReading, RefusesAnAnswerCutShort) {
 }
 
 TEST(HttpAnswerReading, RefusesGarbage) {
-  for (const std::string garbage :
-       {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/9.9 200 OK\r\n\r\n", "\0\0\0\0\0\0\0\0\0\0\0\0",
-        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"}) {
+  for (const std::string& garbage :
+       std::vector<std::string>{"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/9.9 200 OK\r\n\r\n", std::string(12, '\0'),
+                                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}"}) {
     const auto answer = read_whole(garbage);
     ASSERT_FALSE(answer) << garbage;
     EXPECT_EQ(answer.error().code, ErrorCode::internal);

@@ -82,7 +82,7 @@ TEST_F(ClientOfFobd, SaysThatFobdHungUp) {
   const FakeFobd fobd(socket_, std::string());
   const auto answer = get();
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::internal);
+  EXPECT_EQ(answer.error().code, ErrorCode::daemon_not_running);
   EXPECT_NE(answer.error().detail.find("before it had answered"), std::string::npos);
 }
 

@@ -1,0 +1,15 @@
+# Run by cpack once it has made the packages. That of Debian 12 gives a library maintainer scripts that call ldconfig,
+# though the package has the trigger for it, and cannot say that packages of two architectures get along.
+foreach(package ${CPACK_PACKAGE_FILES})
+  if(NOT package MATCHES "/(libfob0|libfob-dev)_[^/]*$")
+    continue()
+  endif()
+  set(tree ${package}.tree)
+  execute_process(COMMAND dpkg-deb -R ${package} ${tree} COMMAND_ERROR_IS_FATAL ANY)
+  file(REMOVE ${tree}/DEBIAN/postinst ${tree}/DEBIAN/postrm)
+  file(READ ${tree}/DEBIAN/control control)
+  string(STRIP "${control}" control)
+  file(WRITE ${tree}/DEBIAN/control "${control}\nMulti-Arch: same\n")
+  execute_process(COMMAND dpkg-deb --root-owner-group -b ${tree} ${package} OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  file(REMOVE_RECURSE ${tree})
+endforeach()
