@@ -3,6 +3,7 @@
 #include "daemon/broker/following.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
+#include "daemon/broker/token_answer.hpp"
 #include "daemon/broker/token_pages.hpp"
 #include "ipc/wire/event_stream.hpp"
 #include "ipc/wire/json.hpp"
@@ -12,7 +13,7 @@
 
 #include <boost/beast/core/string.hpp>
 
-#include <algorithm>
+#include <map>
 #include <utility>
 
 namespace fob::broker {
@@ -20,14 +21,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-using std::chrono::nanoseconds;
-using std::chrono::seconds;
-
 // A page's reader may have lost what it was granted by without a change of the page.
 constexpr std::chrono::hours k_look_at_reader{1};
-
-// To the nearest second, but a token that is alive is never called spent.
-seconds shown_seconds(nanoseconds left) { return std::max(std::chrono::round<seconds>(left), seconds(1)); }
 
 class AppInterface : public std::enable_shared_from_this<AppInterface> {
  public:
@@ -59,8 +54,12 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     if (!judgement.keeper) co_return refused("token", facts, judgement);
     const auto keeper = *judgement.keeper;
     const TokenOutcome outcome = co_await keeper->token(query->min_ttl, query->wait);
-    note("token", facts, judgement, outcome);
-    co_return respond(outcome, keeper->profile(), request.accept);
+    const auto ticket = note("token", facts, judgement, outcome);
+    Response response = respond(outcome, keeper->profile(), request.accept);
+    if (outcome && may_repeat(request, facts))
+      response.repeat = std::make_shared<TokenRepeat>(
+          broker_, keeper, query->min_ttl, answers_for(keeper->profile(), request.accept), *outcome, ticket);
+    co_return response;
   }
 
   asio::awaitable<Response> rejected(Request request, wire::Target target) {
@@ -158,15 +157,17 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     return problem_response(judgement.keeper.error());
   }
 
-  void note(std::string_view what, const core::PeerFacts& facts, const Judgement& judgement,
-            const TokenOutcome& outcome) {
+  core::AuditLog::Ticket note(std::string_view what, const core::PeerFacts& facts, const Judgement& judgement,
+                              const TokenOutcome& outcome) {
     core::AuditRecord record = record_of(what, facts, judgement);
     if (outcome) {
       record.fingerprint = (*outcome)->fingerprint;
     } else {
       record.outcome = traits(outcome.error().code).urn;
     }
-    broker_.audit()->note(std::move(record));
+    core::AuditLog::Ticket ticket;
+    broker_.audit()->note(std::move(record), &ticket);
+    return ticket;
   }
 
   // A page is had before there is a token to put in it.
@@ -233,7 +234,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   wire::Event event_of(const TokenKeeper& keeper) const {
     const TokenOutcome available = keeper.available();
     if (!available) return wire::unavailable_event(keeper.profile(), available.error());
-    return wire::token_event(to_answer(**available, keeper.profile()));
+    return wire::token_event(token_answer(**available, keeper.profile(), clock_));
   }
 
   asio::awaitable<Response> profiles(Request request, wire::Target target) {
@@ -284,32 +285,32 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     return response;
   }
 
-  Response respond(const TokenOutcome& outcome, const std::string& profile, const std::string& accept) const {
+  Response respond(const TokenOutcome& outcome, const std::string& profile, const std::string& accept) {
     if (!outcome) return problem_response(outcome.error());
-    const core::Token& token = **outcome;
-    Response response;
-    if (accept.starts_with("text/plain")) {
-      response.content_type = "text/plain";
-      response.body = token.access_token;
-    } else {
-      response.body = encode(to_answer(token, profile));
-    }
-    return response;
+    return answers_for(profile, accept)->response(*outcome);
   }
 
-  wire::TokenAnswer to_answer(const core::Token& token, const std::string& profile) const {
-    const nanoseconds left = token.left(clock_.boot_now());
-    return {token.access_token,
-            shown_seconds(left),
-            clock_.wall_now() + std::chrono::round<std::chrono::milliseconds>(left),
-            profile,
-            token.scopes,
-            token.fingerprint};
+  // Where its grant turns on what a peer may become, it is looked at each time.
+  static bool may_repeat(const Request& request, const core::PeerFacts& facts) {
+    return request.again && !facts.unit.looked_at() && !facts.exe.looked_at() &&
+           !facts.exe_sha256.looked_at();
+  }
+
+  const std::shared_ptr<TokenAnswers>& answers_for(const std::string& profile, const std::string& accept) {
+    // Nothing is kept of a profile that has been taken out.
+    if (std::exchange(answers_of_, broker_.generation()) != broker_.generation()) answers_.clear();
+    const bool as_text = accept.starts_with("text/plain");
+    auto& answers = answers_[{profile, as_text}];
+    if (!answers) answers = std::make_shared<TokenAnswers>(profile, as_text, clock_);
+    return answers;
   }
 
   Broker& broker_;
   const Clock& clock_;
   TokenPages pages_;
+  std::map<std::pair<std::string, bool>, std::shared_ptr<TokenAnswers>>
+      answers_;  ///< by profile, and whether as text
+  std::uint64_t answers_of_ = 0;  ///< the broker's generation that they are of
   std::vector<Route> routes_;
 };
 
@@ -317,7 +318,10 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
 
 Handler app_interface(Broker& broker, const Clock& clock) {
   const auto interface = std::make_shared<AppInterface>(broker, clock);
-  return [interface](Request request) { return route(interface->routes(), std::move(request)); };
+  return [interface, &broker](Request request) {
+    broker.look();
+    return route(interface->routes(), std::move(request));
+  };
 }
 
 }  // namespace fob::broker

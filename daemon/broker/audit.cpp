@@ -11,14 +11,24 @@ namespace asio = boost::asio;
 Audit::Audit(asio::any_io_executor executor, const Clock& clock, AuditSink sink)
     : executor_(std::move(executor)), clock_(clock), sink_(std::move(sink)), timer_(executor_) {}
 
-void Audit::note(core::AuditRecord record) {
+void Audit::note(core::AuditRecord record, core::AuditLog::Ticket* ticket) {
   const BootTime now = clock_.boot_now();
   record.at = clock_.wall_now();
-  if (log_.add(std::move(record), now)) return tell(1);
+  if (log_.add(std::move(record), now, ticket)) return tell(1);
+  arm();
+}
+
+bool Audit::repeat(const core::AuditLog::Ticket& ticket) {
+  if (!log_.repeat(ticket, clock_.boot_now())) return false;
+  arm();
+  return true;
+}
+
+// Repeats are told of even if nothing follows them; without any, nothing wakes up for this.
+void Audit::arm() {
   if (armed_) return;
-  // Repeats are told of even if nothing follows them; without any, nothing wakes up for this.
   armed_ = true;
-  timer_.arm(log_.due().value_or(now));
+  timer_.arm(log_.due().value_or(clock_.boot_now()));
   if (!std::exchange(keeps_time_, true))
     asio::co_spawn(executor_, keep_time(shared_from_this()), asio::detached);
 }

@@ -26,7 +26,9 @@ class Audit : public std::enable_shared_from_this<Audit> {
   Audit(boost::asio::any_io_executor executor, const Clock& clock, AuditSink sink);
 
   /// `record.at` is set here.
-  void note(core::AuditRecord record);
+  void note(core::AuditRecord record, core::AuditLog::Ticket* ticket = nullptr);
+  /// See core::AuditLog::repeat().
+  bool repeat(const core::AuditLog::Ticket& ticket);
   /// The last records, oldest first.
   const std::deque<core::AuditRecord>& kept() const { return log_.kept(); }
   /// No more records; who follows is let go.
@@ -54,6 +56,7 @@ class Audit : public std::enable_shared_from_this<Audit> {
  private:
   static boost::asio::awaitable<void> keep_time(std::shared_ptr<Audit> self);
   void fold();
+  void arm();
   void tell(std::size_t latest);
 
   boost::asio::any_io_executor executor_;

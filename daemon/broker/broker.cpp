@@ -196,6 +196,7 @@ Result<void> Broker::reload() {
   }
   const config::Config before = std::exchange(config_, std::move(*loaded));
   policy_ = to_policy(config_, own_uid_, own_manager_, around_);
+  ++generation_;
   for (const auto& [name, profile] : before.profiles) {
     const auto* after = config_.find(name);
     if (after != nullptr && *after == profile) continue;

@@ -8,6 +8,7 @@
 #include "daemon/core/policy.hpp"
 #include "ipc/base/result.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -45,6 +46,10 @@ class Broker {
   /// What units are called in a grant that names no manager: the user manager that fobd runs under.
   const std::optional<std::string>& own_manager() const { return own_manager_; }
   const std::shared_ptr<Audit>& audit() const { return audit_; }
+  /// To be called before anything is answered; see Surroundings::look.
+  void look() const { around_.look(); }
+  /// Another number after each reload: what was decided before may be decided otherwise now.
+  std::uint64_t generation() const { return generation_; }
   const boost::asio::any_io_executor& executor() const { return around_.executor; }
 
   /// For operators: the keeper of a profile, or unknown_profile.
@@ -82,6 +87,7 @@ class Broker {
   std::optional<std::string> own_manager_;
   Surroundings around_;
   core::Policy policy_;
+  std::uint64_t generation_ = 0;
   std::shared_ptr<Audit> audit_;
   std::map<std::string, std::shared_ptr<TokenKeeper>> keepers_;
 };

@@ -52,9 +52,9 @@ Daemon::~Daemon() { watch_.reset(); }
 
 void Daemon::serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins) {
   const auto limits = limits_for(raise_descriptor_limit());
-  HttpServer apps(io_, std::move(listeners.apps), limits, awake(app_interface(broker_, clock_)), log_);
+  HttpServer apps(io_, std::move(listeners.apps), limits, app_interface(broker_, clock_), log_);
   HttpServer operators(io_, std::move(listeners.operators), limits,
-                       awake(operator_interface(broker_, clock_, {::geteuid(), admins})), log_);
+                       operator_interface(broker_, clock_, {::geteuid(), admins}), log_);
   servers_ = {&apps, &operators};
   watch_signals();
   log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
@@ -75,6 +75,7 @@ Surroundings Daemon::surroundings(const config::Locations& at, const Starter& st
     watch_->adjust();
     supervision_.stirred();
   };
+  around.look = [this] { watch_->look_at_clock(); };
   around.recall = [this](const auto& profile, const auto& purpose) { return kept_.recall(profile, purpose); };
   around.keep = [this](const auto& profile, const auto& purpose, const auto& state) {
     kept_.keep(profile, purpose, state);
@@ -87,14 +88,6 @@ void Daemon::write(const core::AuditRecord& record) {
   const std::string line = audit_line(record);
   const auto priority = record.granted ? Priority::info : Priority::notice;
   if (!journal_.send(priority, line, journal_fields(record))) log_.info("{}", line);
-}
-
-// Whoever asks first after the device slept finds that noticed.
-Handler Daemon::awake(Handler handler) {
-  return [this, handler = std::move(handler)](Request request) {
-    watch_->look_at_clock();
-    return handler(std::move(request));
-  };
 }
 
 void Daemon::watch_signals() {

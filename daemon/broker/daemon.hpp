@@ -39,7 +39,6 @@ class Daemon {
  private:
   Surroundings surroundings(const config::Locations& at, const Starter& start);
   void write(const core::AuditRecord& record);
-  Handler awake(Handler handler);
   void watch_signals();
   void reload();
   void begin_to_end();

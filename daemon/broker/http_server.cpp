@@ -20,6 +20,7 @@
 
 #include <array>
 #include <cerrno>
+#include <sstream>
 #include <sys/socket.h>
 #include <utility>
 
@@ -48,10 +49,19 @@ constexpr std::chrono::milliseconds k_first_request_grace{250};
 struct Session;
 using SessionPtr = std::shared_ptr<Session>;
 
+// A GET by a common HTTP client has 80 to 250 bytes. What is longer is read in the ordinary way.
+constexpr std::size_t k_usual_request = 512;
+
 struct Session final : Connection {
   using Connection::Connection;
-  beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};
-  std::shared_ptr<Acquaintance> acquaintance;  ///< made with the first request
+  std::array<char, k_usual_request> heard;  ///< what an idle connection is read into
+  std::size_t whole = 0;  ///< bytes of `heard` that may be one whole request; 0: they are not
+  bool again = false;     ///< the last request was `asked` once more
+  std::string asked;      ///< the request that `repeat` answers, or may be made for
+  std::shared_ptr<Repeat> repeat;
+  std::string unsent;  ///< the rest of an answer that the socket did not take at once
+  beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};  ///< empty, and without memory, while idle
+  std::shared_ptr<Acquaintance> acquaintance;                      ///< made with the first request
 };
 
 // What to tell a client whose bytes Beast does not take; nothing where it has gone away.
@@ -102,6 +112,12 @@ Request to_request(Parser& parser, Session& session) {
 }
 
 }  // namespace
+
+std::string serialized(const Response& response) {
+  std::ostringstream bytes;
+  bytes << to_http(response, 11, true);
+  return std::move(bytes).str();
+}
 
 Response problem_response(const wire::Problem& problem) {
   Response response;
@@ -200,13 +216,58 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
     auto session = std::make_shared<Session>(std::move(socket), std::move(*peer));
     if (!connections_->admit(session)) return turn_away(*session);
+    listen(session);
+  }
+
+  // An idle connection costs no coroutine, no timer and no buffer beside its own small one.
+  void listen(SessionPtr session) {
+    connections_->await_request(session);
+    connections_->set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);
+    const auto into = asio::buffer(session->heard);
+    session->socket.async_receive(into,
+                                  [self = shared_from_this(), session](const auto& error, std::size_t size) {
+                                    self->hear(session, error ? 0 : size);
+                                  });
+  }
+
+  void hear(const SessionPtr& session, std::size_t size) {
+    std::string_view bytes(session->heard.data(), size);
+    if (bytes.empty()) return connections_->leave(session);
+    while (answer_repeat(*session, bytes)) continue;
+    if (bytes.empty() && session->unsent.empty()) return listen(session);
+    session->whole = bytes.size() == size && size < session->heard.size() ? size : 0;
+    session->buffer.commit(asio::buffer_copy(session->buffer.prepare(bytes.size()), asio::buffer(bytes)));
     asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
   }
 
+  // Whether `bytes` began with a request that was answered at once; takes it away then.
+  bool answer_repeat(Session& session, std::string_view& bytes) {
+    if (!session.repeat || draining_ || !session.unsent.empty() || !bytes.starts_with(session.asked))
+      return false;
+    const std::string_view answer = session.repeat->answer();
+    if (answer.empty()) return false;
+    bytes.remove_prefix(session.asked.size());
+    const ssize_t sent =
+        ::send(session.socket.native_handle(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    // A connection that is broken is noticed by the next one who uses it.
+    if (sent != static_cast<ssize_t>(answer.size()))
+      session.unsent = answer.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+    return true;
+  }
+
+  // Answers what was heard, and listens again.
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, SessionPtr session) {
     bool open = true;
-    while (open && session->socket.is_open()) open = co_await self->serve_one(session);
-    self->connections_->leave(session);
+    std::string unsent = std::exchange(session->unsent, "");
+    if (!unsent.empty()) open = co_await self->write_text(session, std::move(unsent));
+    while (open && session->socket.is_open() && session->buffer.size() > 0)
+      open = co_await self->serve_one(session);
+    if (!open || !session->socket.is_open()) {
+      self->connections_->leave(session);
+      co_return;
+    }
+    session->buffer.shrink_to_fit();
+    self->listen(session);
   }
 
   // One request and its answer; whether the connection lives on.
@@ -224,9 +285,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
+    const bool repeatable = remember(*session, parser);
     Request request = to_request(parser, *session);
+    request.again = repeatable && session->again;
     const Response response = co_await answer(std::move(request));
     session->answered = true;
+    if (repeatable) session->repeat = response.repeat;
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
       co_await stream(session, response, version);
       co_return false;
@@ -239,17 +303,32 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return written&& keep_alive && !draining_;
   }
 
+  // Keeps the bytes of a request that came alone, and may come again.
+  static bool remember(Session& session, const Parser& parser) {
+    const auto& message = parser.get();
+    const std::string_view bytes(session.heard.data(), std::exchange(session.whole, 0));
+    if (bytes.empty() || session.buffer.size() > 0 || message.method() != http::verb::get) return false;
+    if (message.version() != 11 || !message.keep_alive() || !message.body().empty()) return false;
+    session.again = session.asked == bytes;
+    if (!session.again) session.asked = bytes;
+    session.repeat.reset();
+    return true;
+  }
+
   asio::awaitable<boost::system::error_code> read(SessionPtr session, Parser& parser) {
     connections_->await_request(session);
-    if (session->buffer.size() == 0) {
-      connections_->set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);
-      const auto [waited] = co_await session->socket.async_wait(Socket::wait_read, k_tuple);
-      if (waited) co_return waited;
-    }
     connections_->set_deadline(*session, limits_.head_deadline);
-    const auto [head_error, head_size] =
-        co_await http::async_read_header(session->socket, session->buffer, parser, k_tuple);
-    if (head_error || parser.is_done()) co_return head_error;
+    boost::system::error_code error;
+    session->buffer.consume(parser.put(session->buffer.data(), error));
+    if (error == http::error::need_more) error = {};
+    if (!error && !parser.is_header_done()) {
+      session->whole = 0;
+      const auto [head_error, head_size] =
+          co_await http::async_read_header(session->socket, session->buffer, parser, k_tuple);
+      error = head_error;
+    }
+    if (error || parser.is_done()) co_return error;
+    session->whole = 0;
 
     connections_->set_deadline(*session, limits_.body_deadline);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace fob::broker {
 
@@ -31,6 +32,8 @@ struct Request {
   /// The same for every request of a connection.
   std::shared_ptr<Acquaintance> acquaintance = nullptr;
   std::string upgrade = {};  ///< the protocol the peer offers to go on with (RFC 9110 §7.8); "" for none
+  /// The same bytes as the request before it on this connection: a Response::repeat would be of use.
+  bool again = false;
 };
 
 /// The reader of a text/event-stream, as its writer sees it. One thread, the server's.
@@ -46,6 +49,16 @@ class EventSink {
   virtual void when_gone(std::function<void()> told) = 0;
 };
 using EventSinkPtr = std::shared_ptr<EventSink>;
+
+/// What is answered when the very same bytes come once more on a connection: the parser, the route and the
+/// decision would say the same again.
+class Repeat {
+ public:
+  virtual ~Repeat() = default;
+  /// The whole answer, head and body, as serialized() makes it; valid until anything else happens on the
+  /// loop. Empty where that is not so any more, and the handler is to be asked.
+  virtual std::string_view answer() = 0;
+};
 
 /// Another protocol than HTTP from here on.
 struct Upgrade {
@@ -64,7 +77,12 @@ struct Response {
   std::function<boost::asio::awaitable<void>(EventSinkPtr)> events;
   /// With 101: the events follow in this protocol, not as a text/event-stream.
   std::optional<Upgrade> upgrade;
+  /// For a GET without a body whose answer depends on nothing but this.
+  std::shared_ptr<Repeat> repeat;
 };
+
+/// The bytes of an answer with a body, on a connection that is kept.
+std::string serialized(const Response& response);
 
 /// A problem document as a response.
 Response problem_response(const wire::Problem& problem);

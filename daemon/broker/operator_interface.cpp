@@ -206,7 +206,10 @@ bool is_operator(const Operators& operators, const transport::Peer& peer) {
 
 Handler operator_interface(Broker& broker, const Clock& clock, Operators operators) {
   const auto interface = std::make_shared<OperatorInterface>(broker, clock, operators);
-  return [interface](Request request) { return interface->answer(std::move(request)); };
+  return [interface, &broker](Request request) {
+    broker.look();
+    return interface->answer(std::move(request));
+  };
 }
 
 }  // namespace fob::broker

@@ -86,6 +86,10 @@ asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min
   co_return outcome();
 }
 
+bool TokenKeeper::serves_plainly(const core::TokenPtr& token, std::optional<milliseconds> min_ttl) {
+  return !retired_ && machine_.on_plain_demand(around_.clock.boot_now(), min_ttl) == token.get();
+}
+
 asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerprint, milliseconds wait) {
   const auto self = shared_from_this();
   const BootTime patience = around_.clock.boot_now() + wait;

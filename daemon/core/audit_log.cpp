@@ -25,16 +25,29 @@ std::string kind_text(const AuditRecord& record) {
 
 }  // namespace
 
-bool AuditLog::add(AuditRecord record, BootTime now) {
+bool AuditLog::add(AuditRecord record, BootTime now, Ticket* ticket) {
   std::string name = kind_of(record, now);
-  const auto known = kinds_.find(name);
-  if (known != kinds_.end() && now < known->second.until) {
+  auto known = kinds_.find(name);
+  const bool repeated = known != kinds_.end() && now < known->second.until;
+  if (repeated) {
     ++known->second.repeats;
-    return false;
+  } else {
+    if (known != kinds_.end()) record.repeats = known->second.repeats;
+    known = kinds_.insert_or_assign(std::move(name), Kind{record, now + k_pause}).first;
+    keep(std::move(record));
   }
-  if (known != kinds_.end()) record.repeats = known->second.repeats;
-  kinds_.insert_or_assign(std::move(name), Kind{record, now + k_pause});
-  keep(std::move(record));
+  if (ticket != nullptr) {
+    ticket->kind = &known->second;
+    ticket->forgotten = forgotten_;
+  }
+  return !repeated;
+}
+
+bool AuditLog::repeat(const Ticket& ticket, BootTime now) {
+  if (ticket.kind == nullptr || ticket.forgotten != forgotten_) return false;
+  auto& kind = *static_cast<Kind*>(ticket.kind);
+  if (now >= kind.until) return false;
+  ++kind.repeats;
   return true;
 }
 
@@ -53,8 +66,8 @@ std::string AuditLog::kind_of(const AuditRecord& record, BootTime now) {
 }
 
 void AuditLog::forget_quiet(BootTime now) {
-  std::erase_if(kinds_,
-                [&](const auto& kind) { return kind.second.until <= now && kind.second.repeats == 0; });
+  const auto quiet = [&](const auto& kind) { return kind.second.until <= now && kind.second.repeats == 0; };
+  if (std::erase_if(kinds_, quiet) > 0) ++forgotten_;
 }
 
 std::optional<BootTime> AuditLog::due() const {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace fob::core {
@@ -39,8 +40,19 @@ class AuditLog {
   static constexpr std::size_t k_most_kinds_of_user = 32;
   static constexpr std::size_t k_most_kinds = 1024;
 
+  /// Stands for the kind of a record, so that what is repeated fast need not be told in full again.
+  class Ticket {
+    friend class AuditLog;
+    void* kind = nullptr;
+    std::uint64_t forgotten = 0;
+  };
+
   /// Whether it became a record, kept().back(); else it is counted as a repeat of one.
-  bool add(AuditRecord record, BootTime now);
+  bool add(AuditRecord record, BootTime now) { return add(std::move(record), now, nullptr); }
+  bool add(AuditRecord record, BootTime now, Ticket* ticket);
+  /// Counts one more like that which the ticket was given for. False where it must be told in full again: it
+  /// makes a record, or nothing is known of it any more.
+  bool repeat(const Ticket& ticket, BootTime now);
   /// When fold() has a record to make; nothing while nothing is repeated.
   std::optional<BootTime> due() const;
   /// Makes the records of what was repeated since theirs, `at`; how many they are.
@@ -61,6 +73,7 @@ class AuditLog {
   void keep(AuditRecord record);
 
   std::unordered_map<std::string, Kind> kinds_;
+  std::uint64_t forgotten_ = 0;  ///< how often some were; tickets from before are void
   std::deque<AuditRecord> kept_;
   std::uint64_t number_ = 0;
 };

@@ -190,6 +190,15 @@ Refresh::Answer Refresh::on_demand(BootTime now, std::optional<nanoseconds> min_
   return {*next_attempt_ <= patience ? Verdict::wait : Verdict::fail, settled(now)};
 }
 
+const Token* Refresh::on_plain_demand(BootTime now, std::optional<nanoseconds> min_ttl) {
+  // What has not been published yet, or sleeps, takes more than this.
+  if (!token_ || published_.token != token_ || asleep()) return nullptr;
+  const nanoseconds left = token_->left(now);
+  if (left <= nanoseconds(0) || left < min_ttl.value_or(default_min_ttl(token_->lifetime()))) return nullptr;
+  last_demand_ = now;
+  return token_.get();
+}
+
 Refresh::Answer Refresh::on_rejected(BootTime now, std::string_view fingerprint, BootTime patience) {
   const TokenPtr at_hand = token(now);
   if (!at_hand) return on_demand(now, std::nullopt, patience);

@@ -97,6 +97,9 @@ class Refresh {
   /// An app wants a token that lives for `min_ttl` more (nothing: the default margin) and would wait until
   /// `patience`.
   Answer on_demand(BootTime now, std::optional<std::chrono::nanoseconds> min_ttl, BootTime patience);
+  /// The same, where that is to serve the token at hand and nothing else: then it is returned, and the demand
+  /// noted. Where there is more to it, nullptr, and nothing has happened.
+  const Token* on_plain_demand(BootTime now, std::optional<std::chrono::nanoseconds> min_ttl);
   /// An app got a 401 with the token of this fingerprint.
   Answer on_rejected(BootTime now, std::string_view fingerprint, BootTime patience);
 

@@ -345,8 +345,9 @@ def test_asyncio_hears_of_a_change(source, serving):
 
 
 def test_control_c_ends_pythons_waiting(serving):
-    text = ("import libfob, os\nsource = libfob.TokenSource(library=os.environ['FOB_LIBRARY'])\nseen = source.change()\n"
-            "print(flush=True)\nwhile True: seen = source.wait(seen)")
+    # Whoever was started in a shell's background has it ignored, and hands that on.
+    text = ("import libfob, os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nsource = "
+            "libfob.TokenSource(library=os.environ['FOB_LIBRARY'])\nseen = source.change()\nprint(flush=True)\nwhile True: seen = source.wait(seen)")
     with subprocess.Popen([sys.executable, "-B", "-c", text], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=environment(FOB_SOCKET=serving.app.path)) as waiting:
         waiting.stdout.readline()
