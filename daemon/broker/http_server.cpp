@@ -12,15 +12,12 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 
 #include <array>
 #include <cerrno>
-#include <sstream>
 #include <sys/socket.h>
 #include <utility>
 
@@ -49,6 +46,11 @@ constexpr std::chrono::milliseconds k_first_request_grace{250};
 struct Session;
 using SessionPtr = std::shared_ptr<Session>;
 
+// What stands before the body of an answer.
+constexpr std::size_t k_usual_head = 160;
+// The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
+constexpr const char* k_stream_head =
+    "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
 // A GET by a common HTTP client has 80 to 250 bytes. What is longer is read in the ordinary way.
 constexpr std::size_t k_usual_request = 512;
 
@@ -77,17 +79,34 @@ std::optional<Error> refusal(const boost::system::error_code& error) {
   return fail(ErrorCode::bad_request, "this is not HTTP/1.1: " + error.message());
 }
 
-http::response<http::string_body> to_http(const Response& response, unsigned version, bool keep_alive) {
-  http::response<http::string_body> message(static_cast<http::status>(response.status), version);
-  message.set(http::field::content_type, response.content_type);
-  message.set(http::field::cache_control, "no-store");
+// The bytes of an answer (RFC 9112 §4); of HEAD without its body. What stands in it is fobd's own.
+std::string to_bytes(const Response& response, unsigned version, bool keep_alive, bool with_body = true) {
+  const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
+  std::string bytes;
+  bytes.reserve(k_usual_head + response.body.size());
+  bytes.append("HTTP/1.")
+      .append(version == 10 ? "0 " : "1 ")
+      .append(std::to_string(response.status))
+      .append(" ");
+  bytes.append(reason.data(), reason.size());
+  bytes.append("\r\nContent-Type: ").append(response.content_type).append("\r\nCache-Control: no-store\r\n");
   if (response.retry_after)
-    message.set(http::field::retry_after, std::to_string(response.retry_after->count()));
-  if (!response.allow.empty()) message.set(http::field::allow, response.allow);
-  message.body() = response.body;
-  message.keep_alive(keep_alive);
-  message.prepare_payload();
-  return message;
+    bytes.append("Retry-After: ").append(std::to_string(response.retry_after->count())).append("\r\n");
+  if (!response.allow.empty()) bytes.append("Allow: ").append(response.allow).append("\r\n");
+  // Each version says what it would not do by itself.
+  if (version == 10 && keep_alive) bytes.append("Connection: keep-alive\r\n");
+  if (version != 10 && !keep_alive) bytes.append("Connection: close\r\n");
+  bytes.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n\r\n");
+  if (with_body) bytes.append(response.body);
+  return bytes;
+}
+
+// How much of it the socket took at once; all, where that is broken: the next to use it notices.
+std::size_t send_now(Session& session, std::string_view bytes) {
+  const ssize_t sent =
+      ::send(session.socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  return errno == EAGAIN || errno == EINTR ? 0 : bytes.size();
 }
 
 Response too_many_streams() {
@@ -113,11 +132,7 @@ Request to_request(Parser& parser, Session& session) {
 
 }  // namespace
 
-std::string serialized(const Response& response) {
-  std::ostringstream bytes;
-  bytes << to_http(response, 11, true);
-  return std::move(bytes).str();
-}
+std::string serialized(const Response& response) { return to_bytes(response, 11, true); }
 
 Response problem_response(const wire::Problem& problem) {
   Response response;
@@ -175,7 +190,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     Sink(std::shared_ptr<Impl> server, SessionPtr session)
         : server_(std::move(server)), session_(std::move(session)) {}
     asio::awaitable<bool> send(std::string text) override {
-      return server_->write_text(session_, std::move(text));
+      return server_->write(session_, std::move(text));
     }
     bool nudge() override {
       if (!session_->socket.is_open()) return false;
@@ -247,11 +262,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const std::string_view answer = session.repeat->answer();
     if (answer.empty()) return false;
     bytes.remove_prefix(session.asked.size());
-    const ssize_t sent =
-        ::send(session.socket.native_handle(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    // A connection that is broken is noticed by the next one who uses it.
-    if (sent != static_cast<ssize_t>(answer.size()))
-      session.unsent = answer.substr(sent < 0 ? 0 : static_cast<std::size_t>(sent));
+    session.unsent = answer.substr(send_now(session, answer));
     return true;
   }
 
@@ -259,7 +270,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   static asio::awaitable<void> serve(std::shared_ptr<Impl> self, SessionPtr session) {
     bool open = true;
     std::string unsent = std::exchange(session->unsent, "");
-    if (!unsent.empty()) open = co_await self->write_text(session, std::move(unsent));
+    if (!unsent.empty()) open = co_await self->write(session, std::move(unsent));
     while (open && session->socket.is_open() && session->buffer.size() > 0)
       open = co_await self->serve_one(session);
     if (!open || !session->socket.is_open()) {
@@ -296,10 +307,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       co_return false;
     }
     const bool too_many = response.events && !is_head;
-    auto message = to_http(too_many ? too_many_streams() : response, version, keep_alive && !draining_);
-    // RFC 9110 §9.3.2: the head of what GET would get. A body would be taken for the next answer.
-    if (is_head) message.body().clear();
-    const bool written = co_await write(session, std::move(message));
+    // RFC 9110 §9.3.2: to HEAD the head of what GET would get. A body would be taken for the next answer.
+    std::string bytes =
+        to_bytes(too_many ? too_many_streams() : response, version, keep_alive && !draining_, !is_head);
+    bytes.erase(0, send_now(*session, bytes));
+    bool written = true;
+    if (!bytes.empty()) written = co_await write(session, std::move(bytes));
     co_return written&& keep_alive && !draining_;
   }
 
@@ -332,7 +345,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
 
     connections_->set_deadline(*session, limits_.body_deadline);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      http::response<http::empty_body> go_on(http::status::continue_, 11);
+      std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       const bool written = co_await write(session, std::move(go_on));
       if (!written) co_return asio::error::broken_pipe;
     }
@@ -358,7 +371,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (response.upgrade) {
       written = send_upgrade(*session, *response.upgrade);
     } else {
-      written = co_await write(session, stream_head(version));
+      std::string head = version == 10 ? "HTTP/1.0 200 OK\r\n" : "HTTP/1.1 200 OK\r\n";
+      head += k_stream_head;
+      written = co_await write(session, std::move(head));
     }
     if (!written) co_return;
     Connections::clear_deadline(*session);
@@ -369,15 +384,6 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     } catch (const std::exception& exception) {
       log_.error("an event stream failed: {}; please report this", exception.what());
     }
-  }
-
-  // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
-  static http::response<http::empty_body> stream_head(unsigned version) {
-    http::response<http::empty_body> head(http::status::ok, version);
-    head.set(http::field::content_type, "text/event-stream");
-    head.set(http::field::cache_control, "no-store");
-    head.keep_alive(false);
-    return head;
   }
 
   // A socket's buffer takes this much of a peer that has read what came before; another one is not waited
@@ -398,14 +404,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     sink->gone();
   }
 
-  template <class Message>
-  asio::awaitable<bool> write(SessionPtr session, Message message) {
-    connections_->set_deadline(*session, limits_.write_deadline);
-    const auto [error, size] = co_await http::async_write(session->socket, message, k_tuple);
-    co_return !error;
-  }
-
-  asio::awaitable<bool> write_text(SessionPtr session, std::string text) {
+  asio::awaitable<bool> write(SessionPtr session, std::string text) {
     if (!session->socket.is_open()) co_return false;
     connections_->set_deadline(*session, limits_.write_deadline);
     const auto bytes = asio::buffer(text);
@@ -415,8 +414,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<void> refuse(SessionPtr session, Error error) {
-    auto message = to_http(problem_response(error), 11, false);
-    const bool written = co_await write(session, std::move(message));
+    std::string bytes = to_bytes(problem_response(error), 11, false);
+    const bool written = co_await write(session, std::move(bytes));
     if (!written) co_return;
     boost::system::error_code ignored;
     session->socket.shutdown(Socket::shutdown_send, ignored);
@@ -435,10 +434,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const wire::Problem problem{ErrorCode::too_many_requests,
                                 "too many connections are open; close some, or keep one open and reuse it",
                                 std::chrono::seconds(1)};
-    auto message = to_http(problem_response(problem), 11, false);
-    boost::system::error_code ignored;
-    session.socket.non_blocking(true, ignored);
-    http::write(session.socket, message, ignored);
+    send_now(session, to_bytes(problem_response(problem), 11, false));
   }
 
   asio::io_context& io_;

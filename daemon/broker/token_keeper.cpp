@@ -67,6 +67,7 @@ void TokenKeeper::change(core::Change change) { apply(machine_.on_change(around_
 asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min_ttl, milliseconds wait) {
   const auto self = shared_from_this();
   const core::TokenPtr before = machine_.token(around_.clock.boot_now());
+  if (before && serves_plainly(before, min_ttl)) co_return outcome();
   BootTime patience = around_.clock.boot_now() + wait;
   // A token that is alive but near its end is worth waiting for, though never so long that it dies meanwhile.
   if (before)

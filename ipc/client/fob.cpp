@@ -28,6 +28,7 @@ namespace {
 
 using fob::Error;
 using fob::ErrorCode;
+using fob::client::HeldToken;
 using std::chrono::milliseconds;
 
 constexpr milliseconds k_longest_wait = fob::wire::k_max_wait;
@@ -55,12 +56,14 @@ int guarded(fob_source* source, Work work) noexcept {
   return FOB_FAILED;
 }
 
-std::optional<Error> wrong_times(std::int64_t min_ttl_ms, std::int64_t wait_ms) {
-  if (wait_ms < 0 || wait_ms > k_longest_wait.count())
-    return Error{ErrorCode::usage, "wait_ms must be 0 to " + std::to_string(k_longest_wait.count())};
-  if (min_ttl_ms < FOB_DEFAULT || min_ttl_ms > k_longest_min_ttl.count())
-    return Error{ErrorCode::usage, "min_ttl_ms must be FOB_DEFAULT, or 0 to a year"};
-  return std::nullopt;
+bool are_in_bounds(std::int64_t min_ttl_ms, std::int64_t wait_ms) {
+  return wait_ms >= 0 && wait_ms <= k_longest_wait.count() && min_ttl_ms >= FOB_DEFAULT &&
+         min_ttl_ms <= k_longest_min_ttl.count();
+}
+
+Error out_of_bounds() {
+  return {ErrorCode::usage, "wait_ms must be 0 to " + std::to_string(k_longest_wait.count()) +
+                                ", and min_ttl_ms FOB_DEFAULT, or 0 to a year"};
 }
 
 std::optional<milliseconds> min_ttl_from(std::int64_t ms) {
@@ -68,10 +71,39 @@ std::optional<milliseconds> min_ttl_from(std::int64_t ms) {
   return milliseconds(ms);
 }
 
+int get_slowly(fob_source* source, std::int64_t min_ttl_ms, std::int64_t wait_ms, std::span<char> token,
+               HeldToken& held) {
+  return guarded(source, [&](auto& tokens) {
+    if (!are_in_bounds(min_ttl_ms, wait_ms)) return noted(*source, out_of_bounds());
+    const auto got = tokens.get(min_ttl_from(min_ttl_ms), milliseconds(wait_ms), token);
+    if (!got) return noted(*source, got.error());
+    held = *got;
+    return int{FOB_OK};
+  });
+}
+
+int noted_too_small(fob_source& source, const HeldToken& held) {
+  (void)guarded(&source, [&](auto& tokens) {
+    tokens.note({ErrorCode::usage, "the token has " + std::to_string(held.length) +
+                                       " bytes; give a buffer of FOB_TOKEN_CAPACITY"});
+    return int{FOB_OK};
+  });
+  return FOB_TOO_SMALL;
+}
+
 std::optional<std::string> profile_from(const char* named) {
   if (named == nullptr) named = ::secure_getenv("FOB_PROFILE");
   if (named == nullptr || *named == '\0') return std::nullopt;
   return std::string(named);
+}
+
+fob_token* new_token(const HeldToken& held, const char* text) {
+  auto made = std::make_unique<fob_token>();
+  made->held = held;
+  made->text = std::make_unique<char[]>(held.length + 1);
+  std::copy_n(text, held.length, made->text.get());
+  std::copy(held.fingerprint.begin(), held.fingerprint.end(), made->fingerprint.begin());
+  return made.release();
 }
 
 }  // namespace
@@ -98,43 +130,39 @@ int fob_get(fob_source* source, int64_t min_ttl_ms, int64_t wait_ms, char* buffe
             size_t* length) {
   if (length != nullptr) *length = 0;
   if (buffer == nullptr || capacity == 0) return FOB_USAGE;
-  const int status = guarded(source, [&](auto& tokens) {
-    if (const auto wrong = wrong_times(min_ttl_ms, wait_ms)) return noted(*source, *wrong);
-    const auto held = tokens.get(min_ttl_from(min_ttl_ms), milliseconds(wait_ms), {buffer, capacity - 1});
-    if (!held) return noted(*source, held.error());
-    if (length != nullptr) *length = held->length;
-    if (!held->fits)
-      return tokens.note({ErrorCode::usage, "the token has " + std::to_string(held->length) +
-                                                " bytes; give a buffer of FOB_TOKEN_CAPACITY"}),
-             int{FOB_TOO_SMALL};
-    buffer[held->length] = '\0';
-    return int{FOB_OK};
-  });
-  // What may have been copied of a token that was not to be had in the end.
-  if (status != FOB_OK) ::explicit_bzero(buffer, std::min<size_t>(capacity, FOB_TOKEN_CAPACITY));
+  const std::span<char> token(buffer, capacity - 1);
+  HeldToken held;
+  int status = FOB_OK;
+  const bool in_bounds = source != nullptr && are_in_bounds(min_ttl_ms, wait_ms);
+  if (!in_bounds || !source->tokens->get_at_once(min_ttl_from(min_ttl_ms), token, held))
+    status = get_slowly(source, min_ttl_ms, wait_ms, token, held);
+  if (status == FOB_OK && !held.fits) status = noted_too_small(*source, held);
+  if (length != nullptr) *length = held.length;
+  if (status == FOB_OK) {
+    buffer[held.length] = '\0';
+  } else {
+    // What may have been copied of a token that was not to be had in the end.
+    ::explicit_bzero(buffer, std::min<size_t>(capacity, FOB_TOKEN_CAPACITY));
+  }
   return status;
 }
 
 int fob_get_token(fob_source* source, int64_t min_ttl_ms, int64_t wait_ms, fob_token** token) {
   if (token == nullptr) return FOB_USAGE;
   *token = nullptr;
-  return guarded(source, [&](auto& tokens) {
-    if (const auto wrong = wrong_times(min_ttl_ms, wait_ms)) return noted(*source, *wrong);
-    std::array<char, fob::wire::k_max_token> text;  // NOLINT: left as it is, most of it is not used
-    const auto held = tokens.get(min_ttl_from(min_ttl_ms), milliseconds(wait_ms), text);
-    if (!held) {
-      ::explicit_bzero(text.data(), text.size());
-      return noted(*source, held.error());
-    }
-    auto made = std::make_unique<fob_token>();
-    made->held = *held;
-    made->text = std::make_unique<char[]>(held->length + 1);
-    std::copy_n(text.begin(), held->length, made->text.get());
-    ::explicit_bzero(text.data(), held->length);
-    std::copy(held->fingerprint.begin(), held->fingerprint.end(), made->fingerprint.begin());
-    *token = made.release();
+  std::array<char, fob::wire::k_max_token> text;  // NOLINT: left as it is, most of it is not used
+  HeldToken held;
+  const int got = get_slowly(source, min_ttl_ms, wait_ms, text, held);
+  if (got != FOB_OK) {
+    ::explicit_bzero(text.data(), text.size());
+    return got;
+  }
+  const int made = guarded(source, [&](auto&) {
+    *token = new_token(held, text.data());
     return int{FOB_OK};
   });
+  ::explicit_bzero(text.data(), held.length);
+  return made;
 }
 
 const char* fob_token_text(const fob_token* token) { return token->text.get(); }

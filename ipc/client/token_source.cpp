@@ -81,36 +81,36 @@ TokenSource::TokenSource(std::optional<std::string> profile, Client client, std:
 
 Result<HeldToken> TokenSource::get(std::optional<milliseconds> min_ttl, milliseconds wait,
                                    std::span<char> token) {
-  if (auto held = from_page(min_ttl, token, false)) return *held;
+  HeldToken found;
+  if (from_page(min_ttl, token, false, found)) return found;
   link_->tend();
   // While fobd is away, what it left is still good.
-  if (auto held = from_page(min_ttl, token, true)) return *held;
+  if (from_page(min_ttl, token, true, found)) return found;
   auto held = by_request(min_ttl, wait, token);
   link_->tend();
   return held;
 }
 
-std::optional<HeldToken> TokenSource::from_page(std::optional<milliseconds> min_ttl, std::span<char> token,
-                                                bool orphaned_too) {
+bool TokenSource::from_page(std::optional<milliseconds> min_ttl, std::span<char> token, bool orphaned_too,
+                            HeldToken& held) {
   wire::PageEntry entry;
   const auto outcome = link_->read(entry, token);
-  if (!outcome || entry.state != wire::PageState::valid) return std::nullopt;
-  if (!orphaned_too && link_->is_orphaned()) return std::nullopt;
+  if (!outcome || entry.state != wire::PageState::valid) return false;
+  if (!orphaned_too && link_->is_orphaned()) return false;
   // The time is read last: who was stopped on the way here, or slept, finds the token as dead as it is.
   const nanoseconds now = clock_.boot_now().time_since_epoch();
   if (entry.published > now) {
     link_->distrust();
-    return std::nullopt;
+    return false;
   }
   const nanoseconds rest = min_ttl ? nanoseconds(*min_ttl) : default_rest(entry.lifetime);
   const nanoseconds left = entry.deadline - now;
-  if (left < rest || left <= nanoseconds(0)) return std::nullopt;
-  HeldToken held;
+  if (left < rest || left <= nanoseconds(0)) return false;
   held.length = entry.length;
   held.fits = *outcome == wire::PageRead::whole;
   held.fingerprint = entry.fingerprint;
   held.deadline = BootTime(entry.deadline);
-  return held;
+  return true;
 }
 
 Result<HeldToken> TokenSource::by_request(std::optional<milliseconds> min_ttl, milliseconds wait,
@@ -135,7 +135,8 @@ Result<HeldToken> TokenSource::by_request(std::optional<milliseconds> min_ttl, m
 
 // fobd tells whole seconds, and of the last one less than that. The page knows better.
 Result<HeldToken> TokenSource::at_its_end(std::span<char> token) {
-  if (auto held = from_page(milliseconds(0), token, true)) return *held;
+  HeldToken held;
+  if (from_page(milliseconds(0), token, true, held)) return held;
   return fail(ErrorCode::timeout, "the token at hand dies this moment, and there is no other yet; ask again");
 }
 

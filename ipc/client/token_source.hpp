@@ -35,6 +35,11 @@ class TokenSource {
   static Result<std::unique_ptr<TokenSource>> open(std::optional<std::string> profile, std::string socket,
                                                    const Clock& clock);
 
+  /// What get() would find in the page without asking anybody; false where that is not enough. The way that
+  /// has to be fast.
+  bool get_at_once(std::optional<Milliseconds> min_ttl, std::span<char> token, HeldToken& held) {
+    return from_page(min_ttl, token, false, held);
+  }
   /// Fails as fobd says, with daemon_not_running, or with timeout.
   Result<HeldToken> get(std::optional<Milliseconds> min_ttl, Milliseconds wait, std::span<char> token);
   /// An API answered 401 with this token. Success: another is in force.
@@ -53,8 +58,8 @@ class TokenSource {
   TokenSource(std::optional<std::string> profile, Client client, std::unique_ptr<PageLink> link,
               const Clock& clock);
 
-  std::optional<HeldToken> from_page(std::optional<Milliseconds> min_ttl, std::span<char> token,
-                                     bool orphaned_too);
+  bool from_page(std::optional<Milliseconds> min_ttl, std::span<char> token, bool orphaned_too,
+                 HeldToken& held);
   Result<HeldToken> by_request(std::optional<Milliseconds> min_ttl, Milliseconds wait, std::span<char> token);
   Result<HeldToken> at_its_end(std::span<char> token);
   Result<HeldToken> request_once(const std::string& target, Milliseconds wait, std::span<char> token);

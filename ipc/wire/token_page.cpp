@@ -39,15 +39,29 @@ PageEntry load_entry(const TokenPage& page) {
   return entry;
 }
 
+// This is where a reader's nanoseconds go: by eight words, and each straight from one place to the other.
 void load_token(const TokenPage& page, std::size_t length, char* into) {
-  std::size_t at = 0;
-  for (; at + sizeof(std::uint64_t) <= length; at += sizeof(std::uint64_t)) {
-    const std::uint64_t word = load(page.token[at / sizeof word]);
-    std::memcpy(into + at, &word, sizeof word);
+  constexpr std::size_t k_word = sizeof(std::uint64_t);
+  const auto copy = [](const std::uint64_t& from, char* to) {
+    const std::uint64_t word = load(from);
+    std::memcpy(to, &word, k_word);
+  };
+  const std::uint64_t* from = page.token.data();
+  std::size_t words = length / k_word;
+  for (; words >= 8; words -= 8, from += 8, into += 8 * k_word) {
+    copy(from[0], into);
+    copy(from[1], into + 1 * k_word);
+    copy(from[2], into + 2 * k_word);
+    copy(from[3], into + 3 * k_word);
+    copy(from[4], into + 4 * k_word);
+    copy(from[5], into + 5 * k_word);
+    copy(from[6], into + 6 * k_word);
+    copy(from[7], into + 7 * k_word);
   }
-  if (at == length) return;
-  const std::uint64_t last = load(page.token[at / sizeof last]);
-  std::memcpy(into + at, &last, length - at);
+  for (; words > 0; --words, ++from, into += k_word) copy(*from, into);
+  if (length % k_word == 0) return;
+  const std::uint64_t last = load(*from);
+  std::memcpy(into, &last, length % k_word);
 }
 
 void store_token(TokenPage& page, std::string_view token) {

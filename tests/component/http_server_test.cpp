@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
+#include <algorithm>
 #include <cstring>
 #include <poll.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 namespace fob::broker {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -37,8 +39,40 @@ boost::asio::awaitable<void> say_hello(EventSinkPtr sink) {
   co_await sink->send(std::move(text));
 }
 
+std::string whole(std::string body) {
+  Response response;
+  response.body = std::move(body);
+  return serialized(response);
+}
+
+// Answers by itself so often, and then has the handler asked again.
+class FewRepeats final : public Repeat {
+ public:
+  explicit FewRepeats(int left) : left_(left) {}
+  std::string_view answer() override {
+    if (left_ == 0) return {};
+    bytes_ = whole("repeat " + std::to_string(left_--));
+    return bytes_;
+  }
+
+ private:
+  int left_;
+  std::string bytes_;
+};
+
+// More at once than a socket takes.
+class Flood final : public Repeat {
+ public:
+  std::string_view answer() override { return bytes_; }
+
+ private:
+  std::string bytes_ = whole(std::string(3'000'000, 'x'));
+};
+
 boost::asio::awaitable<Response> echo(Request request) {
   Response response;
+  if (request.again && request.target == "/repeat") response.repeat = std::make_shared<FewRepeats>(2);
+  if (request.again && request.target == "/flood") response.repeat = std::make_shared<Flood>();
   if (request.target == "/pour") response.events = pour;
   if (request.target == "/hello") response.events = say_hello;
   response.body = request.method + " " + request.target + " " + request.body;
@@ -123,6 +157,78 @@ TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
   EXPECT_LT(first, second);
   EXPECT_LT(second, third);
   EXPECT_NE(third, std::string::npos);
+}
+
+TEST_F(HttpServerTest, AnswersTheSameRequestByWhatIsReadyUntilThatSaysNo) {
+  serve(k_roomy);
+  const auto fd = connect();
+  const std::string request = "GET /repeat HTTP/1.1\r\nHost: fob\r\n\r\n";
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n";
+  std::vector<std::string> bodies;
+  for (int i = 0; i < 6; ++i) {
+    send(fd, request);
+    const std::string answer = receive(fd);
+    EXPECT_THAT(answer, StartsWith(head));
+    bodies.push_back(answer.substr(answer.find("\r\n\r\n") + 4));
+  }
+  EXPECT_THAT(bodies, ElementsAre("GET /repeat ", "GET /repeat ", "repeat 2", "repeat 1", "GET /repeat ",
+                                  "repeat 2"));
+}
+
+TEST_F(HttpServerTest, TakesNothingElseForTheSameRequest) {
+  serve(k_roomy);
+  const auto fd = connect();
+  const std::string request = "GET /repeat HTTP/1.1\r\nHost: fob\r\n\r\n";
+  send(fd, request);
+  receive(fd);
+  send(fd, request);
+  receive(fd);
+  // Others in between, one that only begins alike, and the same in two pieces.
+  send(fd, "POST /repeat HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_THAT(receive(fd), HasSubstr("POST /repeat hi"));
+  send(fd, "GET /repeat HTTP/1.1\r\nHost: fob\r\nX: y\r\n\r\n");
+  EXPECT_THAT(receive(fd), HasSubstr("GET /repeat "));
+  send(fd, request.substr(0, 10));
+  io_.run_for(std::chrono::milliseconds(5));
+  send(fd, request.substr(10));
+  EXPECT_THAT(receive(fd), HasSubstr("GET /repeat "));
+  send(fd, "HEAD /repeat HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_TRUE(receive(fd).ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AnswersPipelinedRepeatsInOrderWithWhatFollowsThem) {
+  serve(k_roomy);
+  const auto fd = connect();
+  const std::string request = "GET /repeat HTTP/1.1\r\nHost: fob\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    send(fd, request);
+    receive(fd);
+  }
+  send(fd, request + request + "GET /other HTTP/1.1\r\n\r\n" + request + "GET /la");
+  const std::string answers = receive(fd);
+  const auto at = [&](const char* text) { return answers.find(text); };
+  EXPECT_LT(at("repeat 2"), at("repeat 1"));
+  EXPECT_LT(at("repeat 1"), at("GET /other"));
+  EXPECT_LT(at("GET /other"), at("GET /repeat"));
+  EXPECT_NE(at("GET /repeat"), std::string::npos);
+  send(fd, "st HTTP/1.1\r\n\r\n");
+  EXPECT_THAT(receive(fd), HasSubstr("GET /last"));
+}
+
+TEST_F(HttpServerTest, WaitsForAReaderWhoTakesARepeatSlowly) {
+  serve(k_roomy);
+  const auto fd = connect();
+  const std::string request = "GET /flood HTTP/1.1\r\nHost: fob\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    send(fd, request);
+    receive(fd);
+  }
+  send(fd, request + "GET /after HTTP/1.1\r\n\r\n");
+  std::string all;
+  for (int turns = 0; turns < 2000 && all.find("GET /after") == std::string::npos; ++turns)
+    all += receive(fd);
+  EXPECT_EQ(std::count(all.begin(), all.end(), 'x'), 3'000'000);
+  EXPECT_TRUE(all.ends_with("GET /after "));
 }
 
 TEST_F(HttpServerTest, AnswersHeadWithoutABody) {

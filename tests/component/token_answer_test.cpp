@@ -1,0 +1,122 @@
+// An app that asks again and again is answered with what is ready: as long as that is what it would get
+// anyway.
+#include "daemon/broker/token_answer.hpp"
+
+#include "tests/component/broker_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace fob::broker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TokenRepeatTest : public BrokerTest {
+ protected:
+  void SetUp() override {
+    broker_ = make_broker();
+    handler_ = app_interface(*broker_, clock_);
+    body_ = ask_again().body;
+    ASSERT_THAT(body_, HasSubstr("token-1"));
+  }
+
+  // As the server asks for the second of two equal requests.
+  Response ask_again(std::string target = "/v1/token", std::string accept = "") {
+    Request request{"GET", std::move(target), std::move(accept), "", ourselves()};
+    request.again = true;
+    Response response = run(handler_(std::move(request)));
+    repeat_ = response.repeat;
+    return response;
+  }
+
+  std::string answer() {
+    const std::string whole(repeat_->answer());
+    return whole.empty() ? "" : whole.substr(whole.find("\r\n\r\n") + 4);
+  }
+
+  std::uint64_t served() const { return (*broker_->keeper("p"))->status().served; }
+
+  std::unique_ptr<Broker> broker_;
+  Handler handler_;
+  std::shared_ptr<Repeat> repeat_;
+  std::string body_;
+};
+
+TEST_F(TokenRepeatTest, IsNotMadeForARequestThatComesOnce) {
+  EXPECT_EQ(ask(handler_, "GET", "/v1/token").repeat, nullptr);
+}
+
+TEST_F(TokenRepeatTest, SaysWhatTheHandlerSaysAndCountsTheSame) {
+  ASSERT_NE(repeat_, nullptr);
+  const auto before = served();
+  EXPECT_EQ(answer(), body_);
+  EXPECT_EQ(served(), before + 1);
+  EXPECT_TRUE(repeat_->answer().starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"));
+  ask_again("/v1/token", "text/plain");
+  EXPECT_EQ(answer(), "token-1");
+  EXPECT_TRUE(repeat_->answer().starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"));
+}
+
+TEST_F(TokenRepeatTest, TellsTheTimeThatIsLeftToTheSecond) {
+  for (int second = 99; second > 90; --second) {
+    clock_.advance(1s);
+    EXPECT_THAT(answer(), HasSubstr("\"expires_in\":" + std::to_string(second)));
+    EXPECT_EQ(answer(), ask(handler_, "GET", "/v1/token").body);
+  }
+}
+
+TEST_F(TokenRepeatTest, AsksTheHandlerOnceTooLittleIsLeft) {
+  clock_.advance(70s);
+  ask_again();
+  clock_.advance(19s);
+  EXPECT_NE(answer(), "");
+  clock_.advance(2s);
+  EXPECT_EQ(answer(), "") << "10 s at least must be left";
+}
+
+TEST_F(TokenRepeatTest, NeverServesADeadToken) {
+  clock_.advance(70s);
+  ask_again("/v1/token?min_ttl=0");
+  ASSERT_NE(repeat_, nullptr);
+  clock_.advance(29s);
+  EXPECT_NE(answer(), "");
+  clock_.advance(1s);
+  EXPECT_EQ(answer(), "");
+}
+
+TEST_F(TokenRepeatTest, AsksTheHandlerAfterEachReloadAndWithANewToken) {
+  ASSERT_TRUE(reload_with(*broker_, k_config));
+  EXPECT_EQ(answer(), "");
+  ask_again();
+  EXPECT_NE(answer(), "");
+  ASSERT_TRUE(run((*broker_->keeper("p"))->refresh()));
+  EXPECT_EQ(answer(), "");
+}
+
+TEST_F(TokenRepeatTest, IsWorthNothingOnceTheGrantIsGone) {
+  ASSERT_TRUE(reload_with(*broker_, std::string(k_config) + "[[grant]]\nprofiles=[\"p\"]\nuser=\"4711\"\n"));
+  EXPECT_EQ(answer(), "");
+  EXPECT_EQ(ask(handler_, "GET", "/v1/token").status, 403);
+}
+
+TEST_F(TokenRepeatTest, IsNotMadeWhereThePeersUnitCounts) {
+  ASSERT_TRUE(reload_with(*broker_, std::string(k_config) + "[[grant]]\nprofiles=[\"p\"]\nuser=\"" +
+                                        std::to_string(::geteuid()) +
+                                        "\"\n[[grant]]\nprofiles=[\"p\"]\nunit=\"a.service\"\n"));
+  EXPECT_EQ(ask_again().status, 200);
+  EXPECT_EQ(repeat_, nullptr);
+}
+
+TEST_F(TokenRepeatTest, IsAuditedAsARepeat) {
+  const auto records = broker_->audit()->kept().size();
+  for (int i = 0; i < 5; ++i) EXPECT_NE(answer(), "");
+  EXPECT_EQ(broker_->audit()->kept().size(), records);
+  // Once a minute it is told in full.
+  clock_.advance(61s);
+  EXPECT_EQ(answer(), "");
+  ask_again();
+  EXPECT_EQ(broker_->audit()->kept().back().repeats, 5U);
+}
+
+}  // namespace
+}  // namespace fob::broker
