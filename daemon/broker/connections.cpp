@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <malloc.h>
 #include <numeric>
+#include <utility>
 
 namespace fob::broker {
 namespace {
@@ -14,6 +15,8 @@ using Steady = std::chrono::steady_clock;
 // From so many connections on, their memory is given back to the kernel once they are gone.
 constexpr std::size_t k_crowd = 64;
 constexpr std::chrono::milliseconds k_trim_delay{500};
+// How long after the last connection the daemon comes to rest.
+constexpr std::chrono::milliseconds k_rest_delay{500};
 
 bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<const uid_t, std::size_t>& b) {
   return a.second < b.second;
@@ -22,7 +25,7 @@ bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<con
 }  // namespace
 
 Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits)
-    : io_(io), limits_(limits), sweep_(io), trim_(io) {}
+    : io_(io), limits_(limits), sweep_(io), rest_(io), trim_(io) {}
 
 bool Connections::admit(ConnectionPtr connection) {
   const uid_t uid = connection->peer.uid;
@@ -56,6 +59,7 @@ void Connections::hear_no_more(bool new_too) {
 void Connections::stop() {
   stopped_ = true;
   sweep_.cancel();
+  rest_.cancel();
   trim_.cancel();
   for (const auto& connection : all_) close(*connection);
 }
@@ -132,14 +136,24 @@ void Connections::forget(ConnectionPtr connection) {
   connection->place.reset();
   const auto count = per_uid_.find(connection->peer.uid);
   if (count != per_uid_.end() && --count->second == 0) per_uid_.erase(count);
-  if (all_.empty()) {
-    arm_sweep(Steady::time_point::max());
-    transport::forget_met_deadlines(io_.get_executor());
-  }
+  if (all_.empty()) rest_soon();
   if (most_ >= k_crowd && all_.size() < k_crowd / 8) {
     most_ = all_.size();
     return_memory();
   }
+}
+
+// Where connections come and go, the timer is left as it is; only once that is over nothing may wake us up
+// any more.
+void Connections::rest_soon() {
+  if (std::exchange(resting_, true)) return;
+  rest_.expires_after(k_rest_delay);
+  rest_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+    self->resting_ = false;
+    if (error || self->stopped_ || !self->all_.empty()) return;
+    self->arm_sweep(Steady::time_point::max());
+    transport::forget_met_deadlines(self->io_.get_executor());
+  });
 }
 
 // glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too, it

@@ -96,13 +96,16 @@ class Connections : public std::enable_shared_from_this<Connections> {
   bool evict(std::optional<uid_t> uid);
   std::optional<uid_t> quietest_crowd() const;
   void forget(ConnectionPtr connection);
+  void rest_soon();
   void return_memory();
 
   boost::asio::io_context& io_;
   ServerLimits limits_;
-  // One timer for all, armed for the earliest deadline; none when none is open.
+  // One timer for all, armed for the earliest deadline; none once none has been open for a moment.
   boost::asio::steady_timer sweep_;
   std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::max();
+  boost::asio::steady_timer rest_;
+  bool resting_ = false;
   boost::asio::steady_timer trim_;
   bool stopped_ = false;
   std::list<ConnectionPtr> all_;  ///< in the order of last activity: the longest silent stands first
