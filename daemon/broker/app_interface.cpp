@@ -50,13 +50,19 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto query = wire::decode_token_query(target);
     if (!query) co_return problem_response(query.error());
     const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const std::uint64_t generation = broker_.generation();
     const Judgement judgement = broker_.keeper_for(facts, query->profile);
     if (!judgement.keeper) co_return refused("token", facts, judgement);
     const auto keeper = *judgement.keeper;
     const TokenOutcome outcome = co_await keeper->token(query->min_ttl, query->wait);
+    // A reload meanwhile may have taken the grant away.
+    if (generation != broker_.generation()) {
+      const Judgement since = broker_.keeper_for(facts, query->profile);
+      if (!since.keeper) co_return refused("token", facts, since);
+    }
     const auto ticket = note("token", facts, judgement, outcome);
     Response response = respond(outcome, keeper->profile(), request.accept);
-    if (outcome && may_repeat(request, facts))
+    if (outcome && generation == broker_.generation() && may_repeat(request, facts))
       response.repeat = std::make_shared<TokenRepeat>(
           broker_, keeper, query->min_ttl, answers_for(keeper->profile(), request.accept), *outcome, ticket);
     co_return response;
@@ -119,18 +125,20 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
                                std::string(wire::k_boottime_header) + ": " +
                                    std::to_string(clock_.boot_now().time_since_epoch().count()) + "\r\n",
                                page->descriptor()};
-    response.events = [self = shared_from_this(), page = std::move(page), peer = std::move(peer),
-                       facts = std::move(facts), profile](EventSinkPtr sink) {
-      return tell_of_page(self, std::move(sink), page, peer, facts, profile);
+    // From here on the page is kept in step: it is right when the reader maps it.
+    auto reader = std::make_shared<SharedPage::Reader>(page, broker_.executor());
+    response.events = [self = shared_from_this(), page = std::move(page), reader = std::move(reader),
+                       peer = std::move(peer), facts = std::move(facts), profile](EventSinkPtr sink) {
+      return tell_of_page(self, std::move(sink), page, reader, peer, facts, profile);
     };
     return response;
   }
 
   // A byte for each change. A reader that does not take them misses nothing: what is new stands in the page.
   static asio::awaitable<void> tell_of_page(std::shared_ptr<AppInterface> self, EventSinkPtr sink,
-                                            std::shared_ptr<SharedPage> page, transport::Peer peer,
+                                            std::shared_ptr<SharedPage> page,
+                                            std::shared_ptr<SharedPage::Reader> reader, transport::Peer peer,
                                             core::PeerFacts facts, std::string profile) {
-    const auto reader = std::make_shared<SharedPage::Reader>(page, self->broker_.executor());
     sink->when_gone([reader] { reader->wake(); });
     bool taken = true;
     bool first = true;
@@ -309,7 +317,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   const Clock& clock_;
   TokenPages pages_;
   std::map<std::pair<std::string, bool>, std::shared_ptr<TokenAnswers>>
-      answers_;  ///< by profile, and whether as text
+      answers_;                   ///< by profile, and whether as text
   std::uint64_t answers_of_ = 0;  ///< the broker's generation that they are of
   std::vector<Route> routes_;
 };

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -18,6 +19,8 @@
 
 #include <array>
 #include <cerrno>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -40,6 +43,8 @@ constexpr std::size_t k_max_drained = 1024 * 1024;
 constexpr std::chrono::seconds k_drain_deadline{2};
 // How long accepting rests when the kernel has no descriptor left and no connection could be given up.
 constexpr std::chrono::milliseconds k_accept_rest{100};
+// Between two looks whether a descriptor has been fetched.
+constexpr std::chrono::seconds k_look_at_reader{1};
 // How long a server that ends waits for the first request of a connection.
 constexpr std::chrono::milliseconds k_first_request_grace{250};
 
@@ -61,7 +66,8 @@ struct Session final : Connection {
   bool again = false;     ///< the last request was `asked` once more
   std::string asked;      ///< the request that `repeat` answers, or may be made for
   std::shared_ptr<Repeat> repeat;
-  std::string unsent;  ///< the rest of an answer that the socket did not take at once
+  bool passing = false;  ///< a descriptor is on its way to the peer
+  std::string unsent;    ///< the rest of an answer that the socket did not take at once
   beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};  ///< empty, and without memory, while idle
   std::shared_ptr<Acquaintance> acquaintance;                      ///< made with the first request
 };
@@ -101,12 +107,20 @@ std::string to_bytes(const Response& response, unsigned version, bool keep_alive
   return bytes;
 }
 
-// How much of it the socket took at once; all, where that is broken: the next to use it notices.
+// How much of it the socket took at once; all, where the peer has gone: the next to use it notices.
 std::size_t send_now(Session& session, std::string_view bytes) {
   const ssize_t sent =
       ::send(session.socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
-  return errno == EAGAIN || errno == EINTR ? 0 : bytes.size();
+  return errno == EPIPE || errno == ECONNRESET ? bytes.size() : 0;
+}
+
+// Whether the peer has not read yet what a descriptor was passed with.
+bool holds_head(Session& session) {
+  int unread = 0;
+  session.passing =
+      session.passing && ::ioctl(session.socket.native_handle(), SIOCOUTQ, &unread) == 0 && unread > 0;
+  return session.passing;
 }
 
 Response too_many_streams() {
@@ -194,6 +208,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
     bool nudge() override {
       if (!session_->socket.is_open()) return false;
+      if (holds_head(*session_)) return true;
       constexpr int k_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
       return ::send(session_->socket.native_handle(), "\n", 1, k_flags) == 1 || errno == EAGAIN;
     }
@@ -259,11 +274,21 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   bool answer_repeat(Session& session, std::string_view& bytes) {
     if (!session.repeat || draining_ || !session.unsent.empty() || !bytes.starts_with(session.asked))
       return false;
-    const std::string_view answer = session.repeat->answer();
+    const std::string_view answer = repeated(session);
     if (answer.empty()) return false;
     bytes.remove_prefix(session.asked.size());
     session.unsent = answer.substr(send_now(session, answer));
     return true;
+  }
+
+  // A bug there costs a longer way, not the daemon.
+  std::string_view repeated(Session& session) {
+    try {
+      return session.repeat->answer();
+    } catch (const std::exception& exception) {
+      log_.error("a request failed: {}; please report this", exception.what());
+    }
+    return {};
   }
 
   // Answers what was heard, and listens again.
@@ -271,8 +296,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     bool open = true;
     std::string unsent = std::exchange(session->unsent, "");
     if (!unsent.empty()) open = co_await self->write(session, std::move(unsent));
-    while (open && session->socket.is_open() && session->buffer.size() > 0)
+    while (open && session->socket.is_open() && session->buffer.size() > 0) {
       open = co_await self->serve_one(session);
+      // Who asks for much at once takes turns with the others.
+      if (session->buffer.size() > 0) co_await asio::post(self->io_, k_tuple);
+    }
     if (!open || !session->socket.is_open()) {
       self->connections_->leave(session);
       co_return;
@@ -343,12 +371,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (error || parser.is_done()) co_return error;
     session->whole = 0;
 
-    connections_->set_deadline(*session, limits_.body_deadline);
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       const bool written = co_await write(session, std::move(go_on));
       if (!written) co_return asio::error::broken_pipe;
     }
+    connections_->set_deadline(*session, limits_.body_deadline);
     const auto [body_error, body_size] =
         co_await http::async_read(session->socket, session->buffer, parser, k_tuple);
     co_return body_error;
@@ -378,11 +406,22 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!written) co_return;
     Connections::clear_deadline(*session);
     const auto sink = std::make_shared<Sink>(shared_from_this(), session);
-    asio::co_spawn(io_, notice_end(session, sink), asio::detached);
+    asio::co_spawn(io_, notice_end(shared_from_this(), session, sink), asio::detached);
     try {
       co_await response.events(sink);
     } catch (const std::exception& exception) {
       log_.error("an event stream failed: {}; please report this", exception.what());
+    }
+    co_await await_taken(session);
+  }
+
+  // A descriptor on its way is charged to fobd, whoever does not fetch it, and of those it may have only so
+  // many (unix(7), ETOOMANYREFS). While it is under way the connection is kept, and counts.
+  asio::awaitable<void> await_taken(SessionPtr session) {
+    asio::steady_timer look(io_);
+    while (!draining_ && session->socket.is_open() && holds_head(*session)) {
+      look.expires_after(k_look_at_reader);
+      co_await look.async_wait(k_tuple);
     }
   }
 
@@ -393,13 +432,16 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgrade.protocol +
         "\r\nCache-Control: no-store\r\n" + upgrade.fields + "\r\n";
     const std::array passed{upgrade.descriptor};
+    session.passing = true;
     return send_with(session.socket.native_handle(), head, passed, MSG_DONTWAIT) ==
            static_cast<ssize_t>(head.size());
   }
 
   // A reader of events has nothing more to say: whatever comes from it is its end.
-  static asio::awaitable<void> notice_end(SessionPtr session, std::shared_ptr<Sink> sink) {
+  static asio::awaitable<void> notice_end(std::shared_ptr<Impl> self, SessionPtr session,
+                                          std::shared_ptr<Sink> sink) {
     co_await session->socket.async_wait(Socket::wait_read, k_tuple);
+    co_await self->await_taken(session);
     Connections::close(*session);
     sink->gone();
   }

@@ -21,28 +21,33 @@ constexpr std::chrono::hours k_look_anyway{24};
 
 SharedPage::SharedPage(Broker& broker, std::shared_ptr<TokenKeeper> keeper, std::optional<core::Rule> rule,
                        std::unique_ptr<PageWriter> writer)
-    : broker_(broker),
-      keeper_(std::move(keeper)),
-      rule_(std::move(rule)),
-      writer_(std::move(writer)),
-      following_(std::make_shared<Following>(keeper_)) {
-  write_present();
+    : broker_(broker), keeper_(std::move(keeper)), rule_(std::move(rule)), writer_(std::move(writer)) {}
+
+bool SharedPage::is_over() const {
+  return writer_->is_withdrawn() || !broker_.policy().is_in_force(rule_, keeper_->profile()) ||
+         !broker_.keeper(keeper_->profile());
 }
 
-// Lets keep() see that it is gone.
-SharedPage::~SharedPage() { following_->wake(); }
+void SharedPage::begin() {
+  following_ = std::make_shared<Following>(keeper_);
+  write_present();
+  asio::co_spawn(broker_.executor(), keep(shared_from_this()), asio::detached);
+}
 
-asio::awaitable<void> SharedPage::keep(std::weak_ptr<SharedPage> page) {
+// What stands there is left: at the end of fobd its readers leave it, and go on with it.
+void SharedPage::rest() {
+  following_->wake();
+  following_.reset();
+}
+
+// Keeps the page in step until nobody reads it any more, or it is over.
+asio::awaitable<void> SharedPage::keep(std::shared_ptr<SharedPage> page) {
   bool goes_on = true;
   while (goes_on) {
-    auto living = page.lock();
-    if (!living) co_return;
-    // Held here while it is waited on; the page may end meanwhile.
-    const auto following = living->following_;
-    living.reset();
+    // Held here while it is waited on; the page may rest meanwhile, and begin anew with another.
+    const auto following = page->following_;
     co_await following->change(k_look_anyway);
-    living = page.lock();
-    goes_on = living && living->write_present();
+    goes_on = page->following_ == following && page->write_present();
   }
 }
 
@@ -65,7 +70,7 @@ bool SharedPage::write_present() {
     }
   }
   for (auto* reader : readers_) reader->wake();
-  return !is_over();
+  return !writer_->is_withdrawn();
 }
 
 // A profile that was configured anew has another keeper. False where it was taken out.
@@ -81,17 +86,21 @@ bool SharedPage::follow_present_keeper() {
 SharedPage::Reader::Reader(std::shared_ptr<SharedPage> page, const asio::any_io_executor& executor)
     : page_(std::move(page)), wakeup_(executor) {
   place_ = page_->readers_.insert(page_->readers_.end(), this);
+  if (page_->readers_.size() == 1) page_->begin();
 }
 
-SharedPage::Reader::~Reader() { page_->readers_.erase(place_); }
+SharedPage::Reader::~Reader() {
+  page_->readers_.erase(place_);
+  if (page_->readers_.empty()) page_->rest();
+}
 
 TokenPages::TokenPages(Broker& broker, const Clock& clock) : broker_(broker), clock_(clock) {}
 
 Result<std::shared_ptr<SharedPage>> TokenPages::page(std::shared_ptr<TokenKeeper> keeper,
                                                      std::optional<core::Rule> rule) {
-  std::erase_if(pages_, [](const auto& page) { return page.expired() || page.lock()->is_over(); });
+  std::erase_if(pages_, [](const auto& page) { return page->is_over(); });
   for (const auto& page : pages_)
-    if (auto living = page.lock(); living && living->is_of(keeper->profile(), rule)) return living;
+    if (page->is_of(keeper->profile(), rule)) return page;
   if (pages_.size() >= k_most_pages)
     return fail(ErrorCode::too_many_requests,
                 "too many token pages are in use; ask for tokens by GET /v1/token");
@@ -100,7 +109,6 @@ Result<std::shared_ptr<SharedPage>> TokenPages::page(std::shared_ptr<TokenKeeper
   if (!writer) return writer.error();
   auto page = std::make_shared<SharedPage>(broker_, std::move(keeper), std::move(rule), std::move(*writer));
   pages_.push_back(page);
-  asio::co_spawn(broker_.executor(), SharedPage::keep(page), asio::detached);
   return page;
 }
 

@@ -20,19 +20,19 @@
 
 namespace fob::broker {
 
-/// One page. It lives for as long as somebody reads it.
-class SharedPage {
+/// One page. While nobody reads it, it is not kept in step, and stands ready for who comes next: if each new
+/// reader were given another, whoever holds on to what he was given could pile them up.
+class SharedPage : public std::enable_shared_from_this<SharedPage> {
  public:
   /// `rule`: see core::Policy::granted_by().
   SharedPage(Broker& broker, std::shared_ptr<TokenKeeper> keeper, std::optional<core::Rule> rule,
              std::unique_ptr<PageWriter> writer);
   SharedPage(const SharedPage&) = delete;
   SharedPage& operator=(const SharedPage&) = delete;
-  ~SharedPage();
 
   int descriptor() const { return writer_->descriptor(); }
-  /// It was wiped: nothing more will be written to it.
-  bool is_over() const { return writer_->is_withdrawn(); }
+  /// It was wiped, or would be now: nothing more will be written to it.
+  bool is_over() const;
   bool is_of(const std::string& profile, const std::optional<core::Rule>& rule) const {
     return keeper_->profile() == profile && rule_ == rule;
   }
@@ -56,10 +56,10 @@ class SharedPage {
     std::list<Reader*>::iterator place_;
   };
 
-  /// Keeps it in step for as long as it lives and is not over.
-  static boost::asio::awaitable<void> keep(std::weak_ptr<SharedPage> page);
-
  private:
+  void begin();
+  void rest();
+  static boost::asio::awaitable<void> keep(std::shared_ptr<SharedPage> page);
   bool write_present();
   bool follow_present_keeper();
 
@@ -67,7 +67,7 @@ class SharedPage {
   std::shared_ptr<TokenKeeper> keeper_;
   std::optional<core::Rule> rule_;
   std::unique_ptr<PageWriter> writer_;
-  std::shared_ptr<Following> following_;
+  std::shared_ptr<Following> following_;  ///< while somebody reads
   core::TokenPtr shown_;
   std::list<Reader*> readers_;
 };
@@ -86,7 +86,7 @@ class TokenPages {
   Broker& broker_;
   const Clock& clock_;
   std::shared_ptr<WriterMark> mark_;  ///< made with the first page
-  std::vector<std::weak_ptr<SharedPage>> pages_;
+  std::vector<std::shared_ptr<SharedPage>> pages_;
 };
 
 }  // namespace fob::broker

@@ -36,10 +36,11 @@ constexpr milliseconds k_first_pause{50};
 constexpr seconds k_longest_pause{2};
 // What was refused is refused until somebody changes the configuration.
 constexpr seconds k_pause_after_refusal{1};
-// Where the kernel cannot wait for two things at once (before 5.16), a writer that died is noticed this late.
+// Where the kernel cannot wait for two things at once (before 5.16), or may not be asked to, a writer that
+// died is noticed this late.
 constexpr seconds k_look_for_death{1};
 constexpr seconds k_look_again{1};
-constexpr seconds k_look_for_page{30};
+constexpr seconds k_look_for_page{5};
 constexpr int k_linked = -2;
 
 constexpr std::size_t k_block = 64 * 1024;  // no machine's page is larger
@@ -67,9 +68,8 @@ long futex_wait_either(const std::uint32_t* a, std::uint32_t a_value, const std:
   ::clock_gettime(CLOCK_MONOTONIC, &end);
   const auto until = seconds(end.tv_sec) + nanoseconds(end.tv_nsec) + at_most;
   end = {std::chrono::floor<seconds>(until).count(), (until % seconds(1)).count()};
-  if (::syscall(SYS_futex_waitv, words.data(), words.size(), 0, &end, CLOCK_MONOTONIC) >= 0 ||
-      errno != ENOSYS)
-    return 0;
+  const long woken = ::syscall(SYS_futex_waitv, words.data(), words.size(), 0, &end, CLOCK_MONOTONIC);
+  if (woken >= 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT) return 0;
 #endif
   return futex_wait(a, a_value, std::min<nanoseconds>(at_most, k_look_for_death));
 }
@@ -145,6 +145,7 @@ PageLink::PageLink(std::string socket, std::optional<std::string> profile, const
       page_(page) {}
 
 PageLink::~PageLink() {
+  hang_up(nanoseconds(0));
   for (ZeroFd* fd : {&state_->connection, &state_->passed, &state_->set, &state_->timer}) fd->close();
   ::munmap(page_, k_page_bytes);
   ::munmap(state_, sizeof(State));
@@ -161,7 +162,10 @@ bool PageLink::is_orphaned() const { return wire::is_orphaned(*page_); }
 
 // There will be no more changes in this page.
 bool PageLink::is_over() const {
-  if (!state_->mapped.load(std::memory_order_acquire) || wire::is_orphaned(*page_)) return true;
+  return !state_->mapped.load(std::memory_order_acquire) || wire::is_orphaned(*page_) || is_withdrawn();
+}
+
+bool PageLink::is_withdrawn() const {
   wire::PageEntry entry;
   return wire::read_page(*page_, entry, {}) == wire::PageRead::unsettled ||
          entry.state == wire::PageState::withdrawn;
@@ -177,7 +181,7 @@ void PageLink::tend_locked() {
   if (state.connection && !state.asking) {
     if (!is_over()) return;
     // Of one who has died, the token is as good as it was; of one who withdrew the page, there is none.
-    if (!wire::is_orphaned(*page_)) forget_page();
+    if (is_withdrawn()) forget_page();
     hang_up(nanoseconds(0));
     tell();
   }
@@ -247,12 +251,11 @@ void PageLink::take_page(int status, std::optional<nanoseconds> fobds_now) {
     state.failures = 0;
     return tell();
   }
+  // Whatever the reason: this fobd has spoken, and what another one left counts no more.
   hang_up(k_pause_after_refusal);
-  const bool refused = status == 403 || status == 404;
-  if (refused && state.mapped.load(std::memory_order_relaxed)) {
-    forget_page();
-    tell();
-  }
+  if (!state.mapped.load(std::memory_order_relaxed)) return;
+  forget_page();
+  tell();
 }
 
 // Sealed against shrinking, so that reading it cannot fault. In the place of what was there: whoever reads
@@ -373,7 +376,8 @@ void PageLink::acknowledge() {
   const std::lock_guard locked(state_->lock);
   State& state = *state_;
   if (state.connection && !state.asking && !hears_fobd()) {
-    if (!wire::is_orphaned(*page_)) forget_page();
+    // An orphaned page is as good as it was, and that of a fobd which is about to end as well.
+    if (is_withdrawn()) forget_page();
     hang_up(nanoseconds(0));
     tell();
   }

@@ -62,6 +62,7 @@ class PageLink {
 
   void tend_locked();
   bool is_over() const;
+  bool is_withdrawn() const;
   void begin();
   void take_answer();
   void take_page(int status, std::optional<std::chrono::nanoseconds> fobds_now);

@@ -89,7 +89,7 @@ constexpr std::array<std::string_view, 72> k_common = {"brk",
                                                        "exit_group"};
 constexpr std::array<std::string_view, 3> k_also_common = {"restart_syscall", "uname", "sysinfo"};
 // What terminals and sockets are asked for.
-constexpr std::array<unsigned long, 3> k_ioctls = {FIONBIO, FIONREAD, TCGETS};
+constexpr std::array<unsigned long, 4> k_ioctls = {FIONBIO, FIONREAD, TCGETS, TIOCOUTQ};
 #ifdef FOB_SANITIZED
 constexpr bool k_sanitized = true;
 #else

@@ -257,3 +257,37 @@ def test_there_is_one_before_there_is_a_token(sandbox, enrolled):
     sandbox.mend()
     wait_until(lambda: page.state() == VALID, "the first token", 90)
     page.close()
+
+
+def test_the_next_reader_gets_the_same_page_up_to_date(enrolled, page):
+    inode, old = os.fstat(page.fd).st_ino, page.token()[1]
+    page.connection.close()
+    time.sleep(0.2)
+    assert enrolled.fob("refresh").returncode == 0
+    for _ in range(5):
+        other = Page(enrolled.app.path)
+        assert os.fstat(other.fd).st_ino == inode, "whoever holds on to old ones could pile them up"
+        assert other.token()[1] == enrolled.app.token()[1]["access_token"] != old
+        other.close()
+        time.sleep(0.05)
+
+
+def test_a_descriptor_that_is_not_fetched_keeps_its_connection_and_counts(enrolled):
+    enrolled.start()
+    assert enrolled.app.token()[0] == 200
+    before = len(os.listdir(f"/proc/{enrolled.daemon.pid}/fd"))
+    lazy = []
+    for _ in range(10):
+        lazy.append(socket.socket(socket.AF_UNIX))
+        lazy[-1].connect(str(enrolled.app.path))
+        lazy[-1].sendall(b"GET /v1/token/page HTTP/1.1\r\nHost: fob\r\nConnection: Upgrade\r\nUpgrade: fob-page/1\r\n\r\n")
+        lazy[-1].sendall(b"x")  # as whoever wants it to be over
+        lazy[-1].shutdown(socket.SHUT_WR)
+    time.sleep(0.5)
+    held = len(os.listdir(f"/proc/{enrolled.daemon.pid}/fd")) - before
+    assert held >= 10, "what is on its way is charged to fobd, so who does not fetch it must be counted"
+    for connection in lazy:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 101 ")
+    wait_until(lambda: len(os.listdir(f"/proc/{enrolled.daemon.pid}/fd")) - before < 5, "they are let go", 10)
+    for connection in lazy:
+        connection.close()
