@@ -238,12 +238,18 @@ def test_another_user_is_kept_out_by_the_sockets_mode_and_then_by_who_it_is(devi
 
 
 def test_two_hundred_exchanges_in_a_row_trip_no_limit(device):
-    """As the broker asks: one that is flushed while an exchanger ends is asked again."""
+    """As the broker asks: one that is flushed while an exchanger ends is asked again, three times in all."""
     for _ in range(4):
-        answers = device.ask("prod-query", [request("prod-query")] * 50)
-        tokens = sum(answer.startswith('{"v":1,"ok":true') for answer in answers)
-        flushed = sum(answer in CLOSED for answer in answers)
-        assert tokens + flushed == 50 and flushed <= 2, answers
+        left = 50
+        for attempt in range(3):
+            answers = device.ask("prod-query", [request("prod-query")] * left)
+            tokens = sum(answer.startswith('{"v":1,"ok":true') for answer in answers)
+            flushed = sum(answer in CLOSED for answer in answers)
+            assert tokens + flushed == left, answers
+            left = flushed
+            # How many meet an exchanger's end is a matter of how busy the machine is; most never do.
+            assert left <= 10, answers
+        assert left == 0
     assert device.socket_is("prod-query") == ("enabled", "active")
 
 

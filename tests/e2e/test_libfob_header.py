@@ -68,7 +68,9 @@ def test_the_library_has_no_variables_of_its_own():
     table = must("readelf", "-s", "-W", "-C", LIBRARY).split("'.symtab'")[1]
     own = [(sections[int(index)], name) for index, name in re.findall(r" OBJECT .* (\d+) (.*fob.*)$", table, re.M)]
     assert own, "constants at least"
-    assert not [entry for entry in own if entry[0] in (".data", ".bss", ".tdata", ".tbss") and "::k_" not in entry[1]]
+    # Where the whole is optimised at once, a name stands as the compiler wrote it (_ZN…7k_tableE.lto_priv.0).
+    constant = re.compile(r"::k_|L?\d+k_\w+E\.lto_priv\.\d+$")
+    assert not [entry for entry in own if entry[0] in (".data", ".bss", ".tdata", ".tbss") and not constant.search(entry[1])]
 
 
 @pytest.mark.parametrize("standard", ["c99", "c11", "c17"])
