@@ -2,6 +2,7 @@
 // read so and so often, and no read may mix two writes. Usage: litmus_token_page [READS]
 #include "ipc/wire/token_page.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
@@ -25,6 +26,8 @@ constexpr std::size_t k_length = 59;
 constexpr unsigned k_readers = 1;
 // So that a reader has a chance between two writes; and often has not.
 constexpr int k_breath = 1000;
+
+constexpr std::uint64_t k_enough_changes = 1000;
 
 // Everything in a write follows from its number, so that any mixture shows.
 Text text_of(std::uint64_t number) {
@@ -109,6 +112,6 @@ int main(int argc, char** argv) {
               static_cast<unsigned long long>(all.whole), static_cast<unsigned long long>(writes),
               static_cast<unsigned long long>(all.seen_anew), static_cast<unsigned long long>(all.torn),
               static_cast<unsigned long long>(all.unsettled));
-  // Without many changes seen, nothing was tested.
-  return all.torn == 0 && all.seen_anew > reads / 10000 ? 0 : 1;
+  // Without many changes seen, nothing was tested. How many there are is up to the machine: on one core alone, few.
+  return all.torn == 0 && all.seen_anew > std::min<std::uint64_t>(reads / 10000, k_enough_changes) ? 0 : 1;
 }
