@@ -39,8 +39,7 @@ TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token) {
     response_.content_type = "text/plain";
     response_.body = token->access_token;
   } else {
-    response_.body = encode(wire::TokenAnswer{token->access_token, shown, expires_at, profile_, token->scopes,
-                                              token->fingerprint});
+    response_.body = encode(token_answer(*token, profile_, clock_));
   }
   bytes_ = serialized(response_);
   return *this;

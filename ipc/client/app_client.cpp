@@ -12,15 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// fobd answers at once or when `wait` is over; what comes later than this is not coming.
-constexpr milliseconds k_slack = std::chrono::seconds(10);
-
-std::string in_seconds(milliseconds duration) {
-  std::string thousandths = std::to_string(duration.count() % 1000);
-  thousandths.insert(0, 3 - thousandths.size(), '0');
-  return std::to_string(duration.count() / 1000) + "." + thousandths;
-}
-
 std::string token_target(const wire::TokenQuery& query) {
   boost::urls::url target("/v1/token");
   if (query.profile) target.params().append({"profile", *query.profile});

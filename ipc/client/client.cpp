@@ -150,6 +150,12 @@ Error stream_ended(const std::filesystem::path& socket, std::string_view how) {
 
 }  // namespace
 
+std::string in_seconds(milliseconds duration) {
+  std::string thousandths = std::to_string(duration.count() % 1000);
+  thousandths.insert(0, 3 - thousandths.size(), '0');
+  return std::to_string(duration.count() / 1000) + "." + thousandths;
+}
+
 Client::Client(std::filesystem::path socket, const Clock& clock, std::string when_refused)
     : socket_(std::move(socket)), clock_(clock), when_refused_(std::move(when_refused)) {}
 

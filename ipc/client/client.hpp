@@ -15,6 +15,13 @@
 
 namespace fob::client {
 
+/// fobd answers at once, or when the `wait` it was asked for is over; what comes later than this is not
+/// coming.
+inline constexpr std::chrono::milliseconds k_slack = std::chrono::seconds(10);
+
+/// A time as a parameter of fobd's, in seconds with three decimals.
+std::string in_seconds(std::chrono::milliseconds duration);
+
 enum class Verb : std::uint8_t { get, post };
 
 struct HttpRequest {

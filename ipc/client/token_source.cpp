@@ -17,8 +17,6 @@ using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-// fobd answers at once or when `wait` is over; what comes later than this is not coming.
-constexpr milliseconds k_slack = seconds(10);
 // Between two looks whether fobd is back.
 constexpr milliseconds k_between_tries{20};
 // How long a page may lag behind an answer.
@@ -31,12 +29,6 @@ nanoseconds default_rest(nanoseconds lifetime) { return std::min(k_usual_rest, l
 // fobd rounds to the nearest second, and shows a token that dies within the next one as 1.
 nanoseconds at_least(seconds shown) {
   return shown > seconds(1) ? nanoseconds(shown) - milliseconds(500) : nanoseconds(milliseconds(1));
-}
-
-std::string in_seconds(milliseconds duration) {
-  std::string thousandths = std::to_string(duration.count() % 1000);
-  thousandths.insert(0, 3 - thousandths.size(), '0');
-  return std::to_string(duration.count() / 1000) + "." + thousandths;
 }
 
 // The name of a profile needs no escapes in a URL.
