@@ -77,7 +77,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_POST_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/cmake/finish_libfob_packages.cmake)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_FOB_PACKAGE_DEPENDS "systemd (>= 252), ca-certificates, debconf (>= 0.5) | debconf-2.0")
-set(CPACK_DEBIAN_FOB_PACKAGE_RECOMMENDS "libtss2-esys-3.0.2-0, libtss2-mu0, libtss2-rc0")
+set(CPACK_DEBIAN_FOB_PACKAGE_RECOMMENDS "libtss2-esys-3.0.2-0, libtss2-mu0, libtss2-rc0, libsecret-1-0")
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_FOB_DESCRIPTION "credential daemon: access tokens for local apps, and no secret for any

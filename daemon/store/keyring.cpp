@@ -165,12 +165,14 @@ struct Keyring::Connection {
   Owned<SecretService> session;
 };
 
-Keyring::Keyring(std::chrono::milliseconds limit) : connection_(std::make_unique<Connection>(limit)) {}
+Keyring::Keyring(std::chrono::milliseconds limit) : limit_(limit) {}
 Keyring::~Keyring() = default;
 
 Result<void> Keyring::open(const config::Environment& environment) {
+  if (const auto loaded = load_libsecret(); !loaded) return loaded.error();
   const auto address = bus_address(environment);
   if (!address) return address.error();
+  connection_ = std::make_unique<Connection>(limit_);
   GError* error = nullptr;
   const Owned<GIOStream> stream(
       g_dbus_address_get_stream_sync(address->c_str(), nullptr, connection_->limit.cancellable(), &error));

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "daemon/config/locations.hpp"
-#include "daemon/store/glib_owned.hpp"
+#include "daemon/store/libsecret.hpp"
 #include "ipc/base/result.hpp"
 
 #include <chrono>
@@ -34,12 +34,13 @@ class Keyring {
   /// What a failure leaves open: a write that got no answer may have been made.
   enum class Doing : std::uint8_t { looking, writing };
 
-  /// Connects to nothing yet. `limit` runs from here on, and is for all that is done with this.
+  /// Touches nothing yet. `limit` is for all that is done with this, from open() on.
   explicit Keyring(std::chrono::milliseconds limit);
   Keyring(const Keyring&) = delete;
   Keyring& operator=(const Keyring&) = delete;
   ~Keyring();
 
+  /// Loads libsecret where that is not done yet, and connects. The rest only once this has succeeded.
   Result<void> open(const config::Environment& environment);
   /// For whoever reads or writes a secret: none ever crosses the bus in clear.
   Result<void> open_session();
@@ -63,6 +64,7 @@ class Keyring {
   Error explain(const GError& error, Doing doing) const;
   Error cannot_reach_bus(const std::string& address, const GError& error) const;
 
+  std::chrono::milliseconds limit_;
   std::unique_ptr<Connection> connection_;
 };
 

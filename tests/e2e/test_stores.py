@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from fob import PATIENCE, Installation, wait_until
+from fob import BIN, PATIENCE, Installation, wait_until
 from test_rotation import Asking
 
 PROFILE = "prod-query"
@@ -319,6 +319,25 @@ def test_without_a_session_the_missing_bus_is_named(desktop, monkeypatch):
     monkeypatch.delenv(ADDRESS)
     assert fails_with(desktop.rotate(desktop.second), "no session bus", ADDRESS, 'store = "file"')
     assert desktop.refreshed(), "fobd has its own"
+
+
+def rotate_without_libsecret(installation):
+    library = subprocess.run("ldconfig -p | awk '/libsecret-1.so.0/ { print $NF; exit }'", shell=True, check=True, capture_output=True,
+                             text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}).stdout.strip()
+    return subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind /dev/null "$1" && shift && exec "$@"', "sh", library,
+                           BIN / "fob", *installation.flags(), "credential", "rotate", PROFILE, "--file", "-"],
+                          input=json.dumps(installation.second), capture_output=True, text=True, timeout=PATIENCE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_where_libsecret_is_missing_it_is_named(desktop):
+    done = rotate_without_libsecret(desktop)
+    assert fails_with(done, "libsecret-1.so.0", "not installed", "libsecret-1-0", 'store = "file"') and desktop.refreshed()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
+def test_files_need_no_libsecret(vault):
+    assert rotate_without_libsecret(vault).returncode == 0 and vault.slots()["current"] == (2, "file")
 
 
 @pytest.mark.parametrize("who", ["keyring", "bus"])
