@@ -16,16 +16,26 @@ endif()
 
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
+# A program's start is half looking for libraries and their symbols: what is only ours to use, each brings along. What the
+# system mends for all (libc, TLS, libcurl, libsodium) stays shared.
+set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS url)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_path(SPDLOG_HEADERS spdlog/spdlog.h REQUIRED)
 find_package(OpenSSL REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SECRET REQUIRED IMPORTED_TARGET libsecret-1)
 find_path(TOMLPP_HEADERS toml++/toml.h REQUIRED)
+
+# Only its headers: the library would bring a second libstdc++ into a program that has its own inside.
+add_library(fob_spdlog INTERFACE)
+target_include_directories(fob_spdlog SYSTEM INTERFACE ${SPDLOG_HEADERS})
+target_compile_definitions(fob_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
+target_link_libraries(fob_spdlog INTERFACE fmt::fmt-header-only Threads::Threads)
 
 add_library(fob_flags INTERFACE)
 target_compile_options(fob_flags INTERFACE
@@ -38,6 +48,7 @@ target_compile_definitions(fob_flags INTERFACE
 target_link_options(fob_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_definitions(fob_flags INTERFACE _FORTIFY_SOURCE=2)
+  target_compile_options(fob_flags INTERFACE -ffunction-sections -fdata-sections)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees phantom overflows inside libstdc++ and Boost's inlined code once it optimises or instruments. And
@@ -90,4 +101,7 @@ function(fob_program name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} fob_flags)
+  if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" AND NOT FOB_SANITIZE)
+    target_link_options(${name} PRIVATE -static-libstdc++ -static-libgcc -Wl,--gc-sections)
+  endif()
 endfunction()

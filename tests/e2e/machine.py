@@ -16,9 +16,9 @@ from pathlib import Path
 from fob import BIN, PATIENCE, wait_until
 
 SUITE = "bookworm"
-# An init, what fob's programs link, what systemd loads to reach a TPM, and what a user's session is made of.
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "libboost-url1.81.0", "libcurl4", "libsecret-1-0", "libsodium23",
-            "libspdlog1.10", "ca-certificates", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0",
+# An init, what fob's programs link or load, what systemd loads to reach a TPM, and what a user's session is made of.
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "libcurl4", "libsecret-1-0", "libsodium23",
+            "ca-certificates", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0",
             "dbus-user-session", "gnome-keyring", "libpam-systemd"]
 # Where the built programs are in there.
 PROGRAMS = "/opt/fob"
