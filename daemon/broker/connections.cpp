@@ -3,7 +3,6 @@
 #include "ipc/transport/timers.hpp"
 
 #include <algorithm>
-#include <malloc.h>
 #include <numeric>
 #include <utility>
 
@@ -14,7 +13,6 @@ using Steady = std::chrono::steady_clock;
 
 // From so many connections on, their memory is given back to the kernel once they are gone.
 constexpr std::size_t k_crowd = 64;
-constexpr std::chrono::milliseconds k_trim_delay{500};
 // How long after the last connection the daemon comes to rest.
 constexpr std::chrono::milliseconds k_rest_delay{500};
 
@@ -25,7 +23,7 @@ bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<con
 }  // namespace
 
 Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits)
-    : io_(io), limits_(limits), sweep_(io), rest_(io), trim_(io) {}
+    : io_(io), limits_(limits), sweep_(io), rest_(io), spare_(io) {}
 
 bool Connections::admit(ConnectionPtr connection) {
   const uid_t uid = connection->peer.uid;
@@ -60,7 +58,7 @@ void Connections::stop() {
   stopped_ = true;
   sweep_.cancel();
   rest_.cancel();
-  trim_.cancel();
+  spare_.cancel();
   for (const auto& connection : all_) close(*connection);
 }
 
@@ -139,7 +137,7 @@ void Connections::forget(ConnectionPtr connection) {
   if (all_.empty()) rest_soon();
   if (most_ >= k_crowd && all_.size() < k_crowd / 8) {
     most_ = all_.size();
-    return_memory();
+    spare_.give_back_soon();  // glibc keeps what a crowd has freed
   }
 }
 
@@ -153,15 +151,6 @@ void Connections::rest_soon() {
     if (error || self->stopped_ || !self->all_.empty()) return;
     self->arm_sweep(Steady::time_point::max());
     transport::forget_met_deadlines(self->io_.get_executor());
-  });
-}
-
-// glibc keeps what a crowd has freed. A moment later, when the last coroutines of the crowd are gone too, it
-// is given back to the kernel.
-void Connections::return_memory() {
-  trim_.expires_after(k_trim_delay);
-  trim_.async_wait([](const boost::system::error_code& error) {
-    if (!error) ::malloc_trim(0);
   });
 }
 

@@ -2,6 +2,7 @@
 // sockets, users and deadlines, and nothing of what is said on them.
 #pragma once
 
+#include "daemon/broker/spare_memory.hpp"
 #include "ipc/transport/peer.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -97,7 +98,6 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::optional<uid_t> quietest_crowd() const;
   void forget(ConnectionPtr connection);
   void rest_soon();
-  void return_memory();
 
   boost::asio::io_context& io_;
   ServerLimits limits_;
@@ -106,7 +106,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::max();
   boost::asio::steady_timer rest_;
   bool resting_ = false;
-  boost::asio::steady_timer trim_;
+  SpareMemory spare_;
   bool stopped_ = false;
   std::list<ConnectionPtr> all_;  ///< in the order of last activity: the longest silent stands first
   std::map<uid_t, std::size_t> per_uid_;

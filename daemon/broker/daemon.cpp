@@ -74,6 +74,7 @@ Surroundings Daemon::surroundings(const config::Locations& at, const Starter& st
     if (!watch_) return;  // both are made after the broker, which stirs while it is being made
     watch_->adjust();
     supervision_.stirred();
+    spare_.give_back_soon();
   };
   around.look = [this] { watch_->look_at_clock(); };
   around.recall = [this](const auto& profile, const auto& purpose) { return kept_.recall(profile, purpose); };

@@ -9,6 +9,7 @@
 #include "daemon/broker/kept_profiles.hpp"
 #include "daemon/broker/listeners.hpp"
 #include "daemon/broker/service_manager.hpp"
+#include "daemon/broker/spare_memory.hpp"
 #include "daemon/broker/supervision.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
 
@@ -55,6 +56,7 @@ class Daemon {
   boost::asio::steady_timer end_;
   std::optional<BootTime> ending_since_;
   std::vector<HttpServer*> servers_;
+  SpareMemory spare_{io_};
   std::optional<SurroundingsWatch> watch_;
   Broker broker_;
   Supervision supervision_;
