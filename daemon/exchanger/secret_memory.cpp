@@ -26,6 +26,7 @@ void* wiping_realloc(void* old, std::size_t size) {
     wiping_free(old);
     return nullptr;
   }
+  if (size <= ::malloc_usable_size(old)) return old;
   // realloc(3) would free the old place unwiped.
   void* fresh = std::malloc(size);
   if (fresh == nullptr) return nullptr;
