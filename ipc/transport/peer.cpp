@@ -4,6 +4,7 @@
 #include "ipc/base/pidfd.hpp"
 #include "ipc/transport/process_status.hpp"
 
+#include <array>
 #include <cerrno>
 #include <sys/socket.h>
 
@@ -30,10 +31,10 @@ Result<std::vector<gid_t>> groups_of(int socket) {
 
 // A label that cannot be read is none: a grant that names one then matches nobody.
 std::optional<std::string> label_of(int socket) {
-  std::string label(k_max_label, '\0');
-  auto size = static_cast<socklen_t>(label.size());
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, label.data(), &size) != 0) return std::nullopt;
-  label.resize(size);
+  std::array<char, k_max_label> read;
+  socklen_t size = read.size();
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERSEC, read.data(), &size) != 0) return std::nullopt;
+  std::string label(read.data(), size);
   while (!label.empty() && label.back() == '\0') label.pop_back();
   if (label.empty()) return std::nullopt;
   return label;
