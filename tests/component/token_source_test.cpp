@@ -11,19 +11,28 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
+#include <array>
 #include <atomic>
+#include <fcntl.h>
 #include <future>
 #include <thread>
+#include <unistd.h>
 
 namespace fob::client {
 namespace {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+
+std::array<int, 2> pipe() {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  return ends;
+}
 
 // A fobd on a thread of its own, whose tokens are numbered.
 class Daemon {
@@ -38,15 +47,24 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon() {
-    io_.stop();
+    tell('e');
     thread_.join();
   }
 
-  void refresh() {
-    asio::post(io_, [this] { asio::co_spawn(io_, (*broker_->keeper("p"))->refresh(), asio::detached); });
-  }
+  void refresh() { tell('r'); }
 
  private:
+  // Asio's things are for one thread, so what another one wants comes by a pipe.
+  void tell(char wish) { EXPECT_EQ(::write(wishes_.get(), &wish, 1), 1); }
+
+  void hear() {
+    heard_.async_read_some(asio::buffer(&wish_, 1), [this](const auto& error, std::size_t) {
+      if (error || wish_ == 'e') return io_.stop();
+      asio::co_spawn(io_, (*broker_->keeper("p"))->refresh(), asio::detached);
+      hear();
+    });
+  }
+
   void live(std::promise<void>& ready) {
     auto config = config::load(directory_ / "fob.toml");
     ASSERT_TRUE(config);
@@ -58,6 +76,7 @@ class Daemon {
       const broker::ServerLimits limits{.connections = 256, .connections_per_uid = 256};
       const broker::HttpServer server(io_, std::move(*listener), limits,
                                       broker::app_interface(*broker_, clock_), log_);
+      hear();
       ready.set_value();
       io_.run();
     }
@@ -87,6 +106,10 @@ class Daemon {
   spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_st>()};
   std::unique_ptr<broker::Broker> broker_;
   asio::io_context io_{1};
+  std::array<int, 2> ends_ = pipe();
+  UniqueFd wishes_{ends_[1]};
+  asio::posix::stream_descriptor heard_{io_, ends_[0]};
+  char wish_ = 0;
   std::thread thread_;
 };
 
