@@ -63,8 +63,9 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto ticket = note("token", facts, judgement, outcome);
     Response response = respond(outcome, keeper->profile(), request.accept);
     if (outcome && generation == broker_.generation() && may_repeat(request, facts))
-      response.repeat = std::make_shared<TokenRepeat>(
-          broker_, keeper, query->min_ttl, answers_for(keeper->profile(), request.accept), *outcome, ticket);
+      response.repeat = std::make_shared<TokenRepeat>(broker_, keeper, query->min_ttl,
+                                                      answers_for(keeper->profile(), request.accept),
+                                                      *outcome, ticket, clock_);
     co_return response;
   }
 
@@ -295,7 +296,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
 
   Response respond(const TokenOutcome& outcome, const std::string& profile, const std::string& accept) {
     if (!outcome) return problem_response(outcome.error());
-    return answers_for(profile, accept)->response(*outcome);
+    return answers_for(profile, accept)->response(*outcome, clock_.boot_now());
   }
 
   // Where its grant turns on what a peer may become, it is looked at each time.

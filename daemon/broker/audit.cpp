@@ -18,8 +18,8 @@ void Audit::note(core::AuditRecord record, core::AuditLog::Ticket* ticket) {
   arm();
 }
 
-bool Audit::repeat(const core::AuditLog::Ticket& ticket) {
-  if (!log_.repeat(ticket, clock_.boot_now())) return false;
+bool Audit::repeat(const core::AuditLog::Ticket& ticket, BootTime now) {
+  if (!log_.repeat(ticket, now)) return false;
   arm();
   return true;
 }

@@ -28,7 +28,7 @@ class Audit : public std::enable_shared_from_this<Audit> {
   /// `record.at` is set here.
   void note(core::AuditRecord record, core::AuditLog::Ticket* ticket = nullptr);
   /// See core::AuditLog::repeat().
-  bool repeat(const core::AuditLog::Ticket& ticket);
+  bool repeat(const core::AuditLog::Ticket& ticket, BootTime now);
   /// The last records, oldest first.
   const std::deque<core::AuditRecord>& kept() const { return log_.kept(); }
   /// No more records; who follows is let go.

@@ -3,7 +3,9 @@
 #include "ipc/transport/timers.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <numeric>
+#include <sys/socket.h>
 #include <utility>
 
 namespace fob::broker {
@@ -15,6 +17,15 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t k_crowd = 64;
 // How long after the last connection the daemon comes to rest.
 constexpr std::chrono::milliseconds k_rest_delay{500};
+// How long after an answer in passing its connection is looked at.
+constexpr std::chrono::milliseconds k_look_delay{250};
+
+// Something was not heard when it came: more of a request, or the end.
+bool has_more(Connection& connection) {
+  char first = 0;
+  return ::recv(connection.socket.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+         errno != EAGAIN;
+}
 
 bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<const uid_t, std::size_t>& b) {
   return a.second < b.second;
@@ -22,8 +33,9 @@ bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<con
 
 }  // namespace
 
-Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits)
-    : io_(io), limits_(limits), sweep_(io), rest_(io), spare_(io) {}
+Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits,
+                         std::function<void()> at_rest)
+    : io_(io), limits_(limits), sweep_(io), rest_(io), at_rest_(std::move(at_rest)), spare_(io) {}
 
 bool Connections::admit(ConnectionPtr connection) {
   const uid_t uid = connection->peer.uid;
@@ -62,12 +74,23 @@ void Connections::stop() {
   for (const auto& connection : all_) close(*connection);
 }
 
-void Connections::set_deadline(Connection& connection, std::chrono::seconds from_now) {
+void Connections::set_deadline(Connection& connection, std::chrono::milliseconds from_now) {
+  connection.unlooked = false;
   connection.deadline = Steady::now() + from_now;
   if (connection.deadline < armed_) arm_sweep(connection.deadline);
 }
 
-void Connections::clear_deadline(Connection& connection) { connection.deadline = Steady::time_point::max(); }
+void Connections::clear_deadline(Connection& connection) {
+  connection.unlooked = false;
+  connection.deadline = Steady::time_point::max();
+}
+
+void Connections::answered_in_passing(Connection& connection) {
+  connection.answered = true;
+  if (connection.unlooked) return;
+  set_deadline(connection, k_look_delay);
+  connection.unlooked = true;
+}
 
 void Connections::await_request(const ConnectionPtr& connection) {
   connection->evictable = true;
@@ -88,14 +111,27 @@ void Connections::close(Connection& connection) {
 void Connections::sweep() {
   const auto now = Steady::now();
   auto next = Steady::time_point::max();
-  for (const auto& connection : all_) {
-    if (connection->deadline <= now) {
-      close(*connection);
-    } else {
+  // Whom it is looked at goes to the end, where it is met again with a deadline to come.
+  for (auto place = all_.begin(); place != all_.end();) {
+    const ConnectionPtr connection = *place++;
+    if (connection->deadline > now) {
       next = std::min(next, connection->deadline);
+    } else if (connection->unlooked) {
+      look(connection);
+      next = std::min(next, connection->deadline);
+    } else {
+      close(*connection);
     }
   }
   arm_sweep(next);
+}
+
+void Connections::look(const ConnectionPtr& connection) {
+  await_request(connection);
+  connection->unlooked = false;
+  connection->deadline = Steady::now() + limits_.idle_deadline;
+  boost::system::error_code ignored;
+  if (has_more(*connection)) connection->socket.cancel(ignored);
 }
 
 void Connections::arm_sweep(Steady::time_point when) {
@@ -110,9 +146,14 @@ void Connections::arm_sweep(Steady::time_point when) {
 
 bool Connections::evict(std::optional<uid_t> uid) {
   if (!uid) uid = quietest_crowd();
-  const auto victim = std::find_if(all_.begin(), all_.end(), [&](const ConnectionPtr& connection) {
+  const auto silent = [&](const ConnectionPtr& connection) {
     return connection->evictable && uid && connection->peer.uid == *uid;
+  };
+  // Who was answered in passing has not been moved to the end yet.
+  auto victim = std::find_if(all_.begin(), all_.end(), [&](const ConnectionPtr& connection) {
+    return silent(connection) && !connection->unlooked;
   });
+  if (victim == all_.end()) victim = std::find_if(all_.begin(), all_.end(), silent);
   if (victim == all_.end()) return false;
   leave(*victim);
   return true;
@@ -150,6 +191,7 @@ void Connections::rest_soon() {
     self->resting_ = false;
     if (error || self->stopped_ || !self->all_.empty()) return;
     self->arm_sweep(Steady::time_point::max());
+    self->at_rest_();
     transport::forget_met_deadlines(self->io_.get_executor());
   });
 }

@@ -3,14 +3,15 @@
 #pragma once
 
 #include "daemon/broker/spare_memory.hpp"
+#include "ipc/transport/heeded_socket.hpp"
 #include "ipc/transport/peer.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -35,7 +36,7 @@ struct Connection;
 using ConnectionPtr = std::shared_ptr<Connection>;
 
 struct Connection {
-  using Socket = boost::asio::local::stream_protocol::socket;
+  using Socket = transport::HeededSocket;
 
   Connection(Socket s, transport::Peer p) : socket(std::move(s)), peer(std::move(p)) {}
   virtual ~Connection() = default;
@@ -45,13 +46,16 @@ struct Connection {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   bool answered = false;   ///< at least one request; before that there is no patience for an idle connection
   bool evictable = false;  ///< waiting for a request, or for the rest of one
+  bool unlooked = false;   ///< answered in passing; the deadline is for the look after it
   std::optional<std::list<ConnectionPtr>::iterator> place;  ///< among all
 };
 
 /// One thread. Held by shared_ptr, since its timers outlive a stop for a moment.
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
-  Connections(boost::asio::io_context& io, const ServerLimits& limits);
+  /// `at_rest` is called when there has been no connection for a moment; it must not stop this.
+  Connections(
+      boost::asio::io_context& io, const ServerLimits& limits, std::function<void()> at_rest = [] {});
 
   /// Takes the connection in, in the place of the one that has been silent the longest if the house is full
   /// (of the same user, or of the user with the most such). False where none is silent.
@@ -68,10 +72,14 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::size_t size() const { return all_.size(); }
 
   /// Closes it so much later, unless that is changed.
-  void set_deadline(Connection& connection, std::chrono::seconds from_now);
+  void set_deadline(Connection& connection, std::chrono::milliseconds from_now);
   static void clear_deadline(Connection& connection);
   /// It is idle, or in the midst of a request: from now on it is the last to be given up, but it may be.
   void await_request(const ConnectionPtr& connection);
+  /// It was answered and goes on listening, and all that follows from it (its deadline, its place, whether
+  /// the peer has said more, or its last word, meanwhile) has time for a moment. Costs next to nothing; may
+  /// be called while the socket is heeded.
+  void answered_in_passing(Connection& connection);
   /// Its request is there: it is not given up until it is answered.
   static void request_came(Connection& connection);
   static void close(Connection& connection);
@@ -93,6 +101,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
  private:
   void sweep();
+  void look(const ConnectionPtr& connection);
   void arm_sweep(std::chrono::steady_clock::time_point when);
   bool evict(std::optional<uid_t> uid);
   std::optional<uid_t> quietest_crowd() const;
@@ -105,6 +114,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   boost::asio::steady_timer sweep_;
   std::chrono::steady_clock::time_point armed_ = std::chrono::steady_clock::time_point::max();
   boost::asio::steady_timer rest_;
+  std::function<void()> at_rest_;
   bool resting_ = false;
   SpareMemory spare_;
   bool stopped_ = false;

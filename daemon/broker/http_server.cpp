@@ -17,6 +17,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <linux/sockios.h>
@@ -31,7 +32,7 @@ namespace http = boost::beast::http;
 
 namespace {
 
-using Socket = asio::local::stream_protocol::socket;
+using Socket = Connection::Socket;
 using Acceptor = asio::local::stream_protocol::acceptor;
 using Parser = http::request_parser<http::string_body>;
 
@@ -58,16 +59,55 @@ constexpr const char* k_stream_head =
     "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
 // A GET by a common HTTP client has 80 to 250 bytes. What is longer is read in the ordinary way.
 constexpr std::size_t k_usual_request = 512;
+constexpr std::size_t k_heard_at_once = 1024;
+// What apps ask for again and again is a handful; who asks for much else has the ordinary way.
+constexpr std::size_t k_most_known = 32;
+
+// A request that was heard before, and what answers it when it comes again from anybody whom the kernel tells
+// of the same: the decision turned on nothing else (Response::repeat).
+struct KnownRequest {
+  std::string bytes;
+  transport::Peer by;  ///< without its process
+  std::shared_ptr<Repeat> repeat;
+
+  bool is_of(const transport::Peer& peer) const {
+    return peer.uid == by.uid && peer.gid == by.gid && peer.groups == by.groups && peer.label == by.label;
+  }
+};
+
+// The last of them, of all connections of a server.
+class KnownRequests {
+ public:
+  using Known = std::shared_ptr<KnownRequest>;
+
+  /// What `bytes` begin with, of such a peer; empty where that is not known.
+  Known begins(std::string_view bytes, const transport::Peer& peer) const {
+    const auto found = std::find_if(all_.begin(), all_.end(), [&](const Known& known) {
+      return known && bytes.starts_with(known->bytes) && known->is_of(peer);
+    });
+    return found == all_.end() ? nullptr : *found;
+  }
+  /// In the place of the oldest.
+  Known add(std::string_view bytes, transport::Peer peer) {
+    peer.pid = 0;
+    peer.pidfd.reset();
+    auto& place = all_[next_++ % all_.size()];
+    place = std::make_shared<KnownRequest>(KnownRequest{std::string(bytes), std::move(peer), nullptr});
+    return place;
+  }
+  void clear() { all_.fill(nullptr); }
+
+ private:
+  std::array<Known, k_most_known> all_;
+  std::size_t next_ = 0;
+};
 
 struct Session final : Connection {
   using Connection::Connection;
-  std::array<char, k_usual_request> heard;  ///< what an idle connection is read into
-  std::size_t whole = 0;  ///< bytes of `heard` that may be one whole request; 0: they are not
-  bool again = false;     ///< the last request was `asked` once more
-  std::string asked;      ///< the request that `repeat` answers, or may be made for
-  std::shared_ptr<Repeat> repeat;
-  bool passing = false;  ///< a descriptor is on its way to the peer
-  std::string unsent;    ///< the rest of an answer that the socket did not take at once
+  std::string whole;                    ///< what came alone and may be one whole request
+  std::shared_ptr<KnownRequest> known;  ///< the last request, if it may come again
+  bool passing = false;                 ///< a descriptor is on its way to the peer
+  std::string unsent;                   ///< the rest of an answer that the socket did not take at once
   beast::flat_buffer buffer{wire::k_max_head + wire::k_max_body};  ///< empty, and without memory, while idle
   std::shared_ptr<Acquaintance> acquaintance;                      ///< made with the first request
 };
@@ -169,7 +209,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         reserve_(io),
         grace_(io),
         limits_(limits),
-        connections_(std::make_shared<Connections>(io, limits)),
+        known_(std::make_shared<KnownRequests>()),
+        connections_(std::make_shared<Connections>(io, limits, [known = known_] { known->clear(); })),
         handler_(std::move(handler)),
         log_(log) {}
 
@@ -238,13 +279,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
-  void admit(Socket socket) {
+  void admit(asio::local::stream_protocol::socket socket) {
     auto peer = transport::peer_of(socket.native_handle());
     if (!peer) {
       log_.warn("a connection was dropped: {}", peer.error().detail);
       return;
     }
-    auto session = std::make_shared<Session>(std::move(socket), std::move(*peer));
+    auto session = std::make_shared<Session>(Socket(std::move(socket)), std::move(*peer));
     if (!connections_->admit(session)) return turn_away(*session);
     listen(session);
   }
@@ -253,42 +294,58 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   void listen(SessionPtr session) {
     connections_->await_request(session);
     connections_->set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);
-    const auto into = asio::buffer(session->heard);
-    session->socket.async_receive(into,
-                                  [self = shared_from_this(), session](const auto& error, std::size_t size) {
-                                    self->hear(session, error ? 0 : size);
-                                  });
+    session->socket.async_heed(
+        [self = shared_from_this(), heeded = session.get()] { return self->heed(*heeded); },
+        [self = shared_from_this(), session](const boost::system::error_code& error) {
+          if (!error) return self->hear(session);
+          // The socket was closed, or there is more to hear than was told (Connections::sweep).
+          return session->socket.is_open() ? self->listen(session) : self->connections_->leave(session);
+        });
   }
 
-  void hear(const SessionPtr& session, std::size_t size) {
-    std::string_view bytes(session->heard.data(), size);
-    if (bytes.empty()) return connections_->leave(session);
-    while (answer_repeat(*session, bytes)) continue;
-    if (bytes.empty() && session->unsent.empty()) return listen(session);
-    session->whole = bytes.size() == size && size < session->heard.size() ? size : 0;
-    session->buffer.commit(asio::buffer_copy(session->buffer.prepare(bytes.size()), asio::buffer(bytes)));
-    asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
+  // In the midst of the reactor: answers what is known, as long as nothing else comes. That is for the
+  // parser.
+  bool heed(Session& session) {
+    while (true) {
+      const ssize_t size = ::recv(session.socket.native_handle(), heard_.data(), heard_.size(), MSG_DONTWAIT);
+      if (size < 0 && errno == EAGAIN) return true;
+      if (size <= 0) return false;
+      const std::string_view all(heard_.data(), static_cast<std::size_t>(size));
+      std::string_view left = all;
+      while (answer_known(session, left)) continue;
+      if (!left.empty() || !session.unsent.empty()) {
+        session.buffer.commit(asio::buffer_copy(session.buffer.prepare(left.size()), asio::buffer(left)));
+        if (left.size() == all.size() && all.size() <= k_usual_request) session.whole = all;
+        return false;
+      }
+      const bool first = !session.answered;
+      connections_->answered_in_passing(session);
+      // With its first request a peer often says its last word; later that has time until the look at it.
+      if (!first && all.size() < heard_.size()) return true;
+    }
   }
 
-  // Whether `bytes` began with a request that was answered at once; takes it away then.
-  bool answer_repeat(Session& session, std::string_view& bytes) {
-    if (!session.repeat || draining_ || !session.unsent.empty() || !bytes.starts_with(session.asked))
-      return false;
-    const std::string_view answer = repeated(session);
-    if (answer.empty()) return false;
-    bytes.remove_prefix(session.asked.size());
-    session.unsent = answer.substr(send_now(session, answer));
-    return true;
-  }
-
-  // A bug there costs a longer way, not the daemon.
-  std::string_view repeated(Session& session) {
+  // Whether `bytes` began with a request that was answered at once; takes it away then. A bug there costs a
+  // longer way, not the daemon.
+  bool answer_known(Session& session, std::string_view& bytes) {
+    if (bytes.empty() || draining_ || !session.unsent.empty()) return false;
     try {
-      return session.repeat->answer();
+      if (!session.known) session.known = known_->begins(bytes, session.peer);
+      if (!session.known || !session.known->repeat || !bytes.starts_with(session.known->bytes)) return false;
+      const std::string_view answer = session.known->repeat->answer();
+      if (answer.empty()) return false;
+      bytes.remove_prefix(session.known->bytes.size());
+      session.unsent = answer.substr(send_now(session, answer));
+      return true;
     } catch (const std::exception& exception) {
       log_.error("a request failed: {}; please report this", exception.what());
     }
-    return {};
+    return false;
+  }
+
+  void hear(const SessionPtr& session) {
+    if (session->buffer.size() == 0 && session->unsent.empty()) return connections_->leave(session);
+    asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
   }
 
   // Answers what was heard, and listens again.
@@ -324,12 +381,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
-    const bool repeatable = remember(*session, parser);
+    const std::optional<bool> again = remember(*session, parser);
     Request request = to_request(parser, *session);
-    request.again = repeatable && session->again;
+    request.again = again.value_or(false);
     const Response response = co_await answer(std::move(request));
     session->answered = true;
-    if (repeatable) session->repeat = response.repeat;
+    if (again) session->known->repeat = response.repeat;
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
       co_await stream(session, response, version);
       co_return false;
@@ -344,16 +401,17 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return written&& keep_alive && !draining_;
   }
 
-  // Keeps the bytes of a request that came alone, and may come again.
-  static bool remember(Session& session, const Parser& parser) {
+  // Keeps the bytes of a request that came alone, and may come again; says whether it has come before.
+  std::optional<bool> remember(Session& session, const Parser& parser) {
     const auto& message = parser.get();
-    const std::string_view bytes(session.heard.data(), std::exchange(session.whole, 0));
-    if (bytes.empty() || session.buffer.size() > 0 || message.method() != http::verb::get) return false;
-    if (message.version() != 11 || !message.keep_alive() || !message.body().empty()) return false;
-    session.again = session.asked == bytes;
-    if (!session.again) session.asked = bytes;
-    session.repeat.reset();
-    return true;
+    const std::string bytes = std::exchange(session.whole, "");
+    if (bytes.empty() || session.buffer.size() > 0 || message.method() != http::verb::get)
+      return std::nullopt;
+    if (message.version() != 11 || !message.keep_alive() || !message.body().empty()) return std::nullopt;
+    const auto before = known_->begins(bytes, session.peer);
+    session.known = before ? before : known_->add(bytes, session.peer);
+    session.known->repeat.reset();
+    return before != nullptr;
   }
 
   asio::awaitable<boost::system::error_code> read(SessionPtr session, Parser& parser) {
@@ -363,13 +421,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     session->buffer.consume(parser.put(session->buffer.data(), error));
     if (error == http::error::need_more) error = {};
     if (!error && !parser.is_header_done()) {
-      session->whole = 0;
+      session->whole.clear();
       const auto [head_error, head_size] =
           co_await http::async_read_header(session->socket, session->buffer, parser, k_tuple);
       error = head_error;
     }
     if (error || parser.is_done()) co_return error;
-    session->whole = 0;
+    session->whole.clear();
 
     if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
       std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -484,6 +542,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   transport::DescriptorReserve reserve_;
   asio::steady_timer grace_;
   ServerLimits limits_;
+  std::array<char, k_heard_at_once> heard_;  ///< what a connection that was idle says; of one at a time
+  std::shared_ptr<KnownRequests> known_;
   std::shared_ptr<Connections> connections_;
   Handler handler_;
   spdlog::logger& log_;

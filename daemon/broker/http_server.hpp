@@ -32,7 +32,7 @@ struct Request {
   /// The same for every request of a connection.
   std::shared_ptr<Acquaintance> acquaintance = nullptr;
   std::string upgrade = {};  ///< the protocol the peer offers to go on with (RFC 9110 §7.8); "" for none
-  /// The same bytes as the request before it on this connection: a Response::repeat would be of use.
+  /// The same bytes came before from such a peer: a Response::repeat would be of use.
   bool again = false;
 };
 
@@ -50,8 +50,8 @@ class EventSink {
 };
 using EventSinkPtr = std::shared_ptr<EventSink>;
 
-/// What is answered when the very same bytes come once more on a connection: the parser, the route and the
-/// decision would say the same again.
+/// What is answered when the very same bytes come once more, on this connection or from another peer of the
+/// same user, groups and label: the parser, the route and the decision would say the same again.
 class Repeat {
  public:
   virtual ~Repeat() = default;
@@ -77,7 +77,7 @@ struct Response {
   std::function<boost::asio::awaitable<void>(EventSinkPtr)> events;
   /// With 101: the events follow in this protocol, not as a text/event-stream.
   std::optional<Upgrade> upgrade;
-  /// For a GET without a body whose answer depends on nothing but this.
+  /// For a GET without a body whose answer depends on nothing but this and the peer's user, groups and label.
   std::shared_ptr<Repeat> repeat;
 };
 

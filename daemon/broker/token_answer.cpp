@@ -24,16 +24,14 @@ wire::TokenAnswer token_answer(const core::Token& token, const std::string& prof
 TokenAnswers::TokenAnswers(std::string profile, bool as_text, const Clock& clock)
     : profile_(std::move(profile)), as_text_(as_text), clock_(clock) {}
 
-// The times are told in whole seconds, so between two of these the answer stays the same.
-TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token) {
-  const nanoseconds left = token->left(clock_.boot_now());
+// The times are told in whole seconds, so between two of these the answer stays the same. A wall clock that
+// was set is told of no later either.
+TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token, BootTime now) {
+  const nanoseconds left = token->left(now);
   const auto shown = shown_seconds(left);
-  const auto expires_at =
-      std::chrono::floor<seconds>(clock_.wall_now() + std::chrono::round<milliseconds>(left));
-  if (token == token_ && (as_text_ || (shown == shown_ && expires_at == expires_at_))) return *this;
+  if (token == token_ && (as_text_ || shown == shown_)) return *this;
   token_ = token;
   shown_ = shown;
-  expires_at_ = expires_at;
   response_ = {};
   if (as_text_) {
     response_.content_type = "text/plain";
@@ -48,10 +46,11 @@ TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token) {
 std::string_view TokenRepeat::answer() {
   broker_.look();
   if (broker_.generation() != generation_) return {};
+  const BootTime now = clock_.boot_now();
   // In this order: the last is not undone where it is false.
-  if (!keeper_->serves_plainly(token_, min_ttl_) || !broker_.audit()->repeat(ticket_)) return {};
+  if (!keeper_->serves_plainly(token_, min_ttl_, now) || !broker_.audit()->repeat(ticket_, now)) return {};
   keeper_->count_served();
-  return answers_->bytes(token_);
+  return answers_->bytes(token_, now);
 }
 
 }  // namespace fob::broker

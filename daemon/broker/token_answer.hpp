@@ -31,18 +31,19 @@ class TokenAnswers {
   TokenAnswers(std::string profile, bool as_text, const Clock& clock);
 
   /// Valid until the next call.
-  const Response& response(const core::TokenPtr& token) { return up_to_date(token).response_; }
-  std::string_view bytes(const core::TokenPtr& token) { return up_to_date(token).bytes_; }
+  const Response& response(const core::TokenPtr& token, BootTime now) {
+    return up_to_date(token, now).response_;
+  }
+  std::string_view bytes(const core::TokenPtr& token, BootTime now) { return up_to_date(token, now).bytes_; }
 
  private:
-  TokenAnswers& up_to_date(const core::TokenPtr& token);
+  TokenAnswers& up_to_date(const core::TokenPtr& token, BootTime now);
 
   const std::string profile_;
   const bool as_text_;
   const Clock& clock_;
   core::TokenPtr token_;
   std::chrono::seconds shown_{};
-  std::chrono::sys_seconds expires_at_;
   Response response_;
   std::string bytes_;
 };
@@ -53,8 +54,9 @@ class TokenRepeat final : public Repeat {
  public:
   TokenRepeat(Broker& broker, std::shared_ptr<TokenKeeper> keeper,
               std::optional<std::chrono::milliseconds> min_ttl, std::shared_ptr<TokenAnswers> answers,
-              core::TokenPtr token, core::AuditLog::Ticket ticket)
+              core::TokenPtr token, core::AuditLog::Ticket ticket, const Clock& clock)
       : broker_(broker),
+        clock_(clock),
         generation_(broker.generation()),
         keeper_(std::move(keeper)),
         min_ttl_(min_ttl),
@@ -66,6 +68,7 @@ class TokenRepeat final : public Repeat {
 
  private:
   Broker& broker_;
+  const Clock& clock_;
   std::uint64_t generation_;
   std::shared_ptr<TokenKeeper> keeper_;
   std::optional<std::chrono::milliseconds> min_ttl_;

@@ -67,7 +67,7 @@ void TokenKeeper::change(core::Change change) { apply(machine_.on_change(around_
 asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min_ttl, milliseconds wait) {
   const auto self = shared_from_this();
   const core::TokenPtr before = machine_.token(around_.clock.boot_now());
-  if (before && serves_plainly(before, min_ttl)) co_return outcome();
+  if (before && serves_plainly(before, min_ttl, around_.clock.boot_now())) co_return outcome();
   BootTime patience = around_.clock.boot_now() + wait;
   // A token that is alive but near its end is worth waiting for, though never so long that it dies meanwhile.
   if (before)
@@ -87,8 +87,9 @@ asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min
   co_return outcome();
 }
 
-bool TokenKeeper::serves_plainly(const core::TokenPtr& token, std::optional<milliseconds> min_ttl) {
-  return !retired_ && machine_.on_plain_demand(around_.clock.boot_now(), min_ttl) == token.get();
+bool TokenKeeper::serves_plainly(const core::TokenPtr& token, std::optional<milliseconds> min_ttl,
+                                 BootTime now) {
+  return !retired_ && machine_.on_plain_demand(now, min_ttl) == token.get();
 }
 
 asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerprint, milliseconds wait) {

@@ -50,7 +50,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
                                              std::chrono::milliseconds wait);
   /// Whether token() would return this very one, and nothing else were to be done. Then the demand is noted;
   /// who serves the token tells by count_served().
-  bool serves_plainly(const core::TokenPtr& token, std::optional<std::chrono::milliseconds> min_ttl);
+  bool serves_plainly(const core::TokenPtr& token, std::optional<std::chrono::milliseconds> min_ttl,
+                      BootTime now);
   void count_served() { ++served_; }
   /// The successor of the token with this fingerprint, which an app got a 401 with.
   boost::asio::awaitable<TokenOutcome> replace_rejected(std::string fingerprint,

@@ -1,6 +1,7 @@
 // The HTTP server against raw bytes on a real Unix socket.
 #include "daemon/broker/http_server.hpp"
 
+#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/transport/unix_listener.hpp"
 #include "ipc/wire/limits.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <grp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -213,6 +215,111 @@ TEST_F(HttpServerTest, AnswersPipelinedRepeatsInOrderWithWhatFollowsThem) {
   EXPECT_NE(at("GET /repeat"), std::string::npos);
   send(fd, "st HTTP/1.1\r\n\r\n");
   EXPECT_THAT(receive(fd), HasSubstr("GET /last"));
+}
+
+// A request that one connection has made twice, so that the next two like it are answered by what is ready.
+class KnownRequestTest : public HttpServerTest {
+ protected:
+  void SetUp() override {
+    serve(k_roomy);
+    first_ = connect();
+    EXPECT_EQ(ask(first_), "GET /repeat ");
+    EXPECT_EQ(ask(first_), "GET /repeat ");
+  }
+
+  std::string ask(const UniqueFd& fd) {
+    send(fd, k_request);
+    return body_of(receive(fd));
+  }
+  static std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
+
+  bool closes(const UniqueFd& fd, std::chrono::milliseconds within) {
+    io_.run_for(within);
+    return closed(fd);
+  }
+
+  static inline const std::string k_request = "GET /repeat HTTP/1.1\r\nHost: fob\r\n\r\n";
+  UniqueFd first_;
+};
+
+TEST_F(KnownRequestTest, IsAnsweredByWhatIsReadyOnANewConnectionToo) {
+  EXPECT_EQ(ask(connect()), "repeat 2");
+  EXPECT_EQ(ask(first_), "repeat 1");
+  const auto other = connect();
+  EXPECT_EQ(ask(other), "GET /repeat ");
+  EXPECT_EQ(ask(other), "repeat 2");
+}
+
+TEST_F(KnownRequestTest, IsNotKnownOfAPeerInOtherGroups) {
+  std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
+  ASSERT_GE(::getgroups(static_cast<int>(groups.size()), groups.data()), 0);
+  const gid_t another = 12345;
+  if (::setgroups(1, &another) != 0) GTEST_SKIP() << "other groups are for root to have";
+  const auto other = connect();
+  ASSERT_EQ(::setgroups(groups.size(), groups.data()), 0);
+  EXPECT_EQ(ask(other), "GET /repeat ") << "heard of such a peer for the first time";
+  EXPECT_EQ(ask(other), "GET /repeat ");
+  EXPECT_EQ(ask(other), "repeat 2");
+  EXPECT_EQ(ask(connect()), "repeat 2") << "each has its own";
+}
+
+TEST_F(KnownRequestTest, IsForgottenWhenNobodyIsConnected) {
+  first_.reset();
+  io_.run_for(std::chrono::milliseconds(700));
+  EXPECT_EQ(server_->connections(), 0U);
+  const auto fd = connect();
+  EXPECT_EQ(ask(fd), "GET /repeat ");
+  EXPECT_EQ(ask(fd), "GET /repeat ");
+  EXPECT_EQ(ask(fd), "repeat 2");
+}
+
+TEST_F(KnownRequestTest, EndsTheConnectionAtOnceThatSaysItsLastWordWithTheFirstRequest) {
+  const auto fd = connect();
+  send(fd, k_request);
+  ::shutdown(fd.get(), SHUT_WR);
+  EXPECT_EQ(body_of(receive(fd)), "repeat 2");
+  EXPECT_TRUE(closes(fd, std::chrono::milliseconds(20)));
+}
+
+TEST_F(KnownRequestTest, EndsTheConnectionSoonThatSaysItsLastWordWithALaterOne) {
+  send(first_, k_request);
+  ::shutdown(first_.get(), SHUT_WR);
+  EXPECT_EQ(body_of(receive(first_)), "repeat 2");
+  EXPECT_TRUE(closes(first_, std::chrono::milliseconds(600)));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(KnownRequestTest, IsHeardInPiecesThatTheKernelKeepsApart) {
+  // What comes with a descriptor is read by itself, whatever lies behind it.
+  for (int i = 0; i < 2; ++i) {
+    const std::array passed{STDERR_FILENO};
+    ASSERT_EQ(send_with(first_.get(), k_request, passed), static_cast<ssize_t>(k_request.size()));
+  }
+  std::string all;
+  for (int turns = 0; turns < 600 && all.find("repeat 1") == std::string::npos; ++turns)
+    all += receive(first_);
+  EXPECT_THAT(all, HasSubstr("repeat 2"));
+  EXPECT_THAT(all, HasSubstr("repeat 1"));
+  EXPECT_EQ(ask(first_), "GET /repeat ");
+}
+
+TEST_F(KnownRequestTest, KeepsTheConnectionThatWasAnsweredJustNowWhenOneHasToGo) {
+  ServerLimits tight = k_roomy;
+  tight.connections_per_uid = 2;
+  server_.reset();
+  std::filesystem::remove(path());
+  serve(tight);
+  const auto busy = connect();
+  EXPECT_EQ(ask(busy), "GET /repeat ");
+  EXPECT_EQ(ask(busy), "GET /repeat ");
+  const auto silent = connect();
+  send(silent, "GET /x HTTP/1.1\r\n\r\n");
+  receive(silent);
+  EXPECT_EQ(ask(busy), "repeat 2");
+  const auto third = connect();
+  EXPECT_EQ(ask(third), "repeat 1");
+  EXPECT_TRUE(closed(silent));
+  EXPECT_FALSE(closed(busy));
 }
 
 TEST_F(HttpServerTest, WaitsForAReaderWhoTakesARepeatSlowly) {
