@@ -27,8 +27,8 @@ constexpr std::size_t words_for(std::size_t bytes) {
   return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
 }
 
-PageEntry load_entry(const TokenPage& page) {
-  PageEntry entry;
+// Each field into its place: an entry that is copied as a whole right after waits for its stores.
+void load_entry(const TokenPage& page, PageEntry& entry) {
   entry.published = std::chrono::nanoseconds(load(page.published));
   entry.deadline = std::chrono::nanoseconds(load(page.deadline));
   entry.lifetime = std::chrono::nanoseconds(load(page.lifetime));
@@ -36,7 +36,6 @@ PageEntry load_entry(const TokenPage& page) {
   std::memcpy(entry.fingerprint.data(), &fingerprint, sizeof fingerprint);
   entry.state = static_cast<PageState>(load(page.state));
   entry.length = std::min<std::size_t>(load(page.length), k_max_token);
-  return entry;
 }
 
 // This is where a reader's nanoseconds go: by eight words, and each straight from one place to the other.
@@ -102,7 +101,7 @@ PageRead read_page(const TokenPage& page, PageEntry& entry, std::span<char> toke
   for (int i = 0; i < k_patience; ++i) {
     const std::uint64_t before = load(page.sequence);
     if (before % 2 != 0) continue;
-    entry = load_entry(page);
+    load_entry(page, entry);
     const bool fits = entry.length <= token.size();
     if (fits && entry.state == PageState::valid) load_token(page, entry.length, token.data());
     if (__atomic_load_n(&page.sequence, __ATOMIC_RELAXED) == before)
