@@ -35,7 +35,12 @@ bool has_fewer(const std::pair<const uid_t, std::size_t>& a, const std::pair<con
 
 Connections::Connections(boost::asio::io_context& io, const ServerLimits& limits,
                          std::function<void()> at_rest)
-    : io_(io), limits_(limits), sweep_(io), rest_(io), at_rest_(std::move(at_rest)), spare_(io) {}
+    : io_(io),
+      limits_(limits),
+      sweep_(io),
+      rest_(io),
+      at_rest_(std::move(at_rest)),
+      spare_(io, std::chrono::seconds(0)) {}
 
 bool Connections::admit(ConnectionPtr connection) {
   const uid_t uid = connection->peer.uid;

@@ -19,6 +19,8 @@ constexpr unsigned long k_reserved_descriptors = 128;
 // milliseconds, and whoever restarts fobd is waiting.
 constexpr std::chrono::seconds k_time_to_end{3};
 constexpr std::chrono::milliseconds k_look_again{10};
+// What stirs often does not make fobd give its memory back as often, only to take it again.
+constexpr std::chrono::seconds k_between_sparing{5};
 const wire::Problem k_ending{ErrorCode::timeout, "fobd is being restarted; ask again",
                              std::chrono::seconds(1)};
 // Half of them for one user: enough for a thousand connections, and a bound on what a hostile one can hold.
@@ -42,6 +44,10 @@ Daemon::Daemon(const config::Locations& at, config::Config config, const Service
       manager_(manager),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       end_(io_),
+      spare_(io_, k_between_sparing,
+             [this] {
+               for (auto* server : servers_) server->forget_old();
+             }),
       broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, start)),
       supervision_(io_, manager_, broker_, log) {
   watch_.emplace(io_.get_executor(), clock_, broker_, log);

@@ -56,7 +56,7 @@ class Daemon {
   boost::asio::steady_timer end_;
   std::optional<BootTime> ending_since_;
   std::vector<HttpServer*> servers_;
-  SpareMemory spare_{io_};
+  SpareMemory spare_;
   std::optional<SurroundingsWatch> watch_;
   Broker broker_;
   Supervision supervision_;

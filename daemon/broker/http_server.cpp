@@ -60,6 +60,8 @@ constexpr const char* k_stream_head =
 // A GET by a common HTTP client has 80 to 250 bytes. What is longer is read in the ordinary way.
 constexpr std::size_t k_usual_request = 512;
 constexpr std::size_t k_heard_at_once = 1024;
+// Who asks without a pause is heard so many times, and once more as many, before the others have their turn.
+constexpr int k_turns = 2;
 // What apps ask for again and again is a handful; who asks for much else has the ordinary way.
 constexpr std::size_t k_most_known = 32;
 
@@ -96,6 +98,10 @@ class KnownRequests {
     return place;
   }
   void clear() { all_.fill(nullptr); }
+  void forget_old() {
+    for (const auto& known : all_)
+      if (known && known->repeat && known->repeat->is_over()) known->repeat.reset();
+  }
 
  private:
   std::array<Known, k_most_known> all_;
@@ -104,6 +110,7 @@ class KnownRequests {
 
 struct Session final : Connection {
   using Connection::Connection;
+  bool ended = false;                   ///< the peer has said its last word
   std::string whole;                    ///< what came alone and may be one whole request
   std::shared_ptr<KnownRequest> known;  ///< the last request, if it may come again
   bool passing = false;                 ///< a descriptor is on its way to the peer
@@ -238,6 +245,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   std::size_t connections() const { return connections_->size(); }
+  void forget_old() { known_->forget_old(); }
 
  private:
   class Sink final : public EventSink {
@@ -306,10 +314,12 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // In the midst of the reactor: answers what is known, as long as nothing else comes. That is for the
   // parser.
   bool heed(Session& session) {
-    while (true) {
+    for (int turns = 0; turns < k_turns; ++turns) {
       const ssize_t size = ::recv(session.socket.native_handle(), heard_.data(), heard_.size(), MSG_DONTWAIT);
       if (size < 0 && errno == EAGAIN) return true;
-      if (size <= 0) return false;
+      session.ended = size <= 0;
+      if (session.ended) return false;
+      const bool first = !session.answered;
       const std::string_view all(heard_.data(), static_cast<std::size_t>(size));
       std::string_view left = all;
       while (answer_known(session, left)) continue;
@@ -318,11 +328,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         if (left.size() == all.size() && all.size() <= k_usual_request) session.whole = all;
         return false;
       }
-      const bool first = !session.answered;
       connections_->answered_in_passing(session);
       // With its first request a peer often says its last word; later that has time until the look at it.
       if (!first && all.size() < heard_.size()) return true;
     }
+    return false;  // there may be more, which is heard after the others
   }
 
   // Whether `bytes` began with a request that was answered at once; takes it away then. A bug there costs a
@@ -336,6 +346,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
       if (answer.empty()) return false;
       bytes.remove_prefix(session.known->bytes.size());
       session.unsent = answer.substr(send_now(session, answer));
+      session.answered = true;
       return true;
     } catch (const std::exception& exception) {
       log_.error("a request failed: {}; please report this", exception.what());
@@ -344,7 +355,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void hear(const SessionPtr& session) {
-    if (session->buffer.size() == 0 && session->unsent.empty()) return connections_->leave(session);
+    if (session->ended) return connections_->leave(session);
+    if (session->buffer.size() == 0 && session->unsent.empty()) return listen(session);
     asio::co_spawn(io_, serve(shared_from_this(), session), asio::detached);
   }
 
@@ -381,12 +393,13 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const unsigned version = parser.get().version();
     const bool keep_alive = parser.get().keep_alive();
     const bool is_head = parser.get().method() == http::verb::head;
-    const std::optional<bool> again = remember(*session, parser);
+    const std::string repeatable = may_come_again(*session, parser);
+    const auto known = repeatable.empty() ? nullptr : known_->begins(repeatable, session->peer);
     Request request = to_request(parser, *session);
-    request.again = again.value_or(false);
+    request.again = known != nullptr;
     const Response response = co_await answer(std::move(request));
     session->answered = true;
-    if (again) session->known->repeat = response.repeat;
+    remember(*session, repeatable, known, response);
     if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
       co_await stream(session, response, version);
       co_return false;
@@ -401,17 +414,22 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     co_return written&& keep_alive && !draining_;
   }
 
-  // Keeps the bytes of a request that came alone, and may come again; says whether it has come before.
-  std::optional<bool> remember(Session& session, const Parser& parser) {
+  // The bytes of a request that came alone, and means the same whenever it comes; empty where it is another.
+  static std::string may_come_again(Session& session, const Parser& parser) {
     const auto& message = parser.get();
-    const std::string bytes = std::exchange(session.whole, "");
-    if (bytes.empty() || session.buffer.size() > 0 || message.method() != http::verb::get)
-      return std::nullopt;
-    if (message.version() != 11 || !message.keep_alive() || !message.body().empty()) return std::nullopt;
-    const auto before = known_->begins(bytes, session.peer);
-    session.known = before ? before : known_->add(bytes, session.peer);
-    session.known->repeat.reset();
-    return before != nullptr;
+    std::string bytes = std::exchange(session.whole, "");
+    const bool plain = session.buffer.size() == 0 && message.method() == http::verb::get &&
+                       message.version() == 11 && message.keep_alive() && message.body().empty();
+    return plain ? bytes : std::string();
+  }
+
+  // Only what was had: for refusals nobody else's place is taken.
+  void remember(Session& session, const std::string& bytes, KnownRequests::Known known,
+                const Response& response) {
+    session.known.reset();
+    if (bytes.empty() || response.status != 200) return;
+    session.known = known ? std::move(known) : known_->add(bytes, session.peer);
+    session.known->repeat = response.repeat;
   }
 
   asio::awaitable<boost::system::error_code> read(SessionPtr session, Parser& parser) {
@@ -562,5 +580,7 @@ HttpServer::~HttpServer() { impl_->stop(); }
 void HttpServer::drain() { impl_->drain(); }
 
 std::size_t HttpServer::connections() const { return impl_->connections(); }
+
+void HttpServer::forget_old() { impl_->forget_old(); }
 
 }  // namespace fob::broker

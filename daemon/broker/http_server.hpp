@@ -58,6 +58,8 @@ class Repeat {
   /// The whole answer, head and body, as serialized() makes it; valid until anything else happens on the
   /// loop. Empty where that is not so any more, and the handler is to be asked.
   virtual std::string_view answer() = 0;
+  /// Whether it will be empty from now on. What it holds is let go then.
+  virtual bool is_over() const = 0;
 };
 
 /// Another protocol than HTTP from here on.
@@ -98,6 +100,8 @@ class HttpServer {
   ~HttpServer();
 
   std::size_t connections() const;
+  /// Lets go of answers that hold no more.
+  void forget_old();
   /// Takes no more connections; what waits to be accepted stays for a successor. Of those that are open, what
   /// was said before this is answered, and whoever says more finds the connection closed before it was read.
   void drain();

@@ -1,10 +1,12 @@
 #include "daemon/broker/spare_memory.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <link.h>
 #include <malloc.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,9 +15,23 @@ namespace {
 
 constexpr std::chrono::seconds k_moment{1};
 
-// A segment that was never writable is as in its file, page by page: nothing is lost with it (madvise(2),
-// MADV_DONTNEED). Pages at its ends may be shared with nothing else: the loader maps segments page by page.
+// Code that the loader wrote to, since it depends on where it lies.
+bool has_text_relocations(const dl_phdr_info& object) {
+  for (const auto* segment = object.dlpi_phdr; segment != object.dlpi_phdr + object.dlpi_phnum; ++segment) {
+    if (segment->p_type != PT_DYNAMIC) continue;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): as dl_iterate_phdr(3) tells addresses
+    const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + segment->p_vaddr);
+    for (; entry->d_tag != DT_NULL; ++entry)
+      if (entry->d_tag == DT_TEXTREL || (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0))
+        return true;
+  }
+  return false;
+}
+
+// A segment that was never written to is as in its file, page by page: nothing is lost with it (madvise(2),
+// MADV_DONTNEED). The kernel's own object has no file.
 int let_go(dl_phdr_info* object, std::size_t, void*) {
+  if (object->dlpi_addr == ::getauxval(AT_SYSINFO_EHDR) || has_text_relocations(*object)) return 0;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   for (const auto* segment = object->dlpi_phdr; segment != object->dlpi_phdr + object->dlpi_phnum;
        ++segment) {
@@ -37,9 +53,13 @@ void give_back_memory() {
 }
 
 void SpareMemory::give_back_soon() {
-  timer_.expires_after(k_moment);
-  timer_.async_wait([](const boost::system::error_code& error) {
-    if (!error) give_back_memory();
+  const auto soon = std::chrono::steady_clock::now() + k_moment;
+  timer_.expires_at(std::max(soon, given_ + apart_));
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    first_();
+    give_back_memory();
+    given_ = std::chrono::steady_clock::now();
   });
 }
 

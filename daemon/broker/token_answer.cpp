@@ -24,14 +24,16 @@ wire::TokenAnswer token_answer(const core::Token& token, const std::string& prof
 TokenAnswers::TokenAnswers(std::string profile, bool as_text, const Clock& clock)
     : profile_(std::move(profile)), as_text_(as_text), clock_(clock) {}
 
-// The times are told in whole seconds, so between two of these the answer stays the same. A wall clock that
-// was set is told of no later either.
+// The times are told in whole seconds, so between two of these the answer stays the same.
 TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token, BootTime now) {
   const nanoseconds left = token->left(now);
   const auto shown = shown_seconds(left);
-  if (token == token_ && (as_text_ || shown == shown_)) return *this;
+  const auto expires_at =
+      std::chrono::floor<seconds>(clock_.wall_now() + std::chrono::round<milliseconds>(left));
+  if (token == token_ && (as_text_ || (shown == shown_ && expires_at == expires_at_))) return *this;
   token_ = token;
   shown_ = shown;
+  expires_at_ = expires_at;
   response_ = {};
   if (as_text_) {
     response_.content_type = "text/plain";
@@ -41,6 +43,12 @@ TokenAnswers& TokenAnswers::up_to_date(const core::TokenPtr& token, BootTime now
   }
   bytes_ = serialized(response_);
   return *this;
+}
+
+bool TokenRepeat::is_over() const {
+  if (broker_.generation() != generation_) return true;
+  const TokenOutcome available = keeper_->available();
+  return !available || *available != token_;
 }
 
 std::string_view TokenRepeat::answer() {

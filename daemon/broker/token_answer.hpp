@@ -44,6 +44,7 @@ class TokenAnswers {
   const Clock& clock_;
   core::TokenPtr token_;
   std::chrono::seconds shown_{};
+  std::chrono::sys_seconds expires_at_;
   Response response_;
   std::string bytes_;
 };
@@ -65,6 +66,7 @@ class TokenRepeat final : public Repeat {
         ticket_(ticket) {}
 
   std::string_view answer() override;
+  bool is_over() const override;
 
  private:
   Broker& broker_;

@@ -39,13 +39,28 @@ std::vector<fs::path> service_directories(const Environment& environment) {
   return directories;
 }
 
+// What a keyring is asked by (store/libsecret.hpp), where the loader looks for it.
+bool has_libsecret() {
+  constexpr std::array k_directories = {"/usr/lib/" FOB_LIBRARY_ARCHITECTURE,
+                                        "/lib/" FOB_LIBRARY_ARCHITECTURE,
+                                        "/usr/lib64",
+                                        "/lib64",
+                                        "/usr/lib",
+                                        "/lib",
+                                        "/usr/local/lib"};
+  return std::any_of(k_directories.begin(), k_directories.end(), [](const char* directory) {
+    return is_there(fs::path(directory) / "libsecret-1.so.0");
+  });
+}
+
 bool has_keyring(const fs::path& state_dir, const Environment& environment) {
   if (state_dir == "/var/lib/fob") return false;  // the system's installation belongs to no session
   const auto runtime = environment("XDG_RUNTIME_DIR");
   const bool has_bus =
       environment("DBUS_SESSION_BUS_ADDRESS") || (runtime && is_there(fs::path(*runtime) / "bus"));
   const auto directories = service_directories(environment);
-  return has_bus && std::any_of(directories.begin(), directories.end(), [](const fs::path& directory) {
+  return has_bus && has_libsecret() &&
+         std::any_of(directories.begin(), directories.end(), [](const fs::path& directory) {
            return is_there(directory / "dbus-1/services/org.freedesktop.secrets.service");
          });
 }

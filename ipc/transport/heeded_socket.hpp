@@ -11,11 +11,15 @@
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/query.hpp>
+#include <boost/version.hpp>
 
 #include <memory>
 #include <utility>
 
 namespace fob::transport {
+
+static_assert(BOOST_VERSION / 100 == 1081,
+              "read Asio's reactor anew: what is used here is no interface of its");
 
 namespace inner {
 

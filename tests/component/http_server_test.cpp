@@ -7,6 +7,7 @@
 #include "tests/support/temp_directory.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
@@ -56,6 +57,7 @@ class FewRepeats final : public Repeat {
     bytes_ = whole("repeat " + std::to_string(left_--));
     return bytes_;
   }
+  bool is_over() const override { return left_ == 0; }
 
  private:
   int left_;
@@ -66,14 +68,37 @@ class FewRepeats final : public Repeat {
 class Flood final : public Repeat {
  public:
   std::string_view answer() override { return bytes_; }
+  bool is_over() const override { return false; }
 
  private:
   std::string bytes_ = whole(std::string(3'000'000, 'x'));
 };
 
+// Told of the next FewRepeats that is made.
+std::weak_ptr<Repeat>* told_of_repeat = nullptr;
+
+int answered_always = 0;
+
+class Always final : public Repeat {
+ public:
+  std::string_view answer() override {
+    ++answered_always;
+    return bytes_;
+  }
+  bool is_over() const override { return false; }
+
+ private:
+  std::string bytes_ = whole("always");
+};
+
 boost::asio::awaitable<Response> echo(Request request) {
   Response response;
-  if (request.again && request.target == "/repeat") response.repeat = std::make_shared<FewRepeats>(2);
+  if (request.target == "/refused") response.status = 403;
+  if (request.again && request.target == "/always") response.repeat = std::make_shared<Always>();
+  if (request.again && request.target == "/repeat") {
+    response.repeat = std::make_shared<FewRepeats>(2);
+    if (told_of_repeat != nullptr) *told_of_repeat = response.repeat;
+  }
   if (request.again && request.target == "/flood") response.repeat = std::make_shared<Flood>();
   if (request.target == "/pour") response.events = pour;
   if (request.target == "/hello") response.events = say_hello;
@@ -301,6 +326,58 @@ TEST_F(KnownRequestTest, IsHeardInPiecesThatTheKernelKeepsApart) {
   EXPECT_THAT(all, HasSubstr("repeat 2"));
   EXPECT_THAT(all, HasSubstr("repeat 1"));
   EXPECT_EQ(ask(first_), "GET /repeat ");
+}
+
+TEST_F(KnownRequestTest, LeavesTurnsToOthersHoweverMuchOfItComes) {
+  // Of a length that many of make one reading, so that none of them leaves a rest.
+  const std::string request = "GET /always HTTP/1.1\r\nA: bcd\r\n\r\n";
+  ASSERT_EQ(request.size(), 32U);
+  for (int i = 0; i < 2; ++i) {
+    send(first_, request);
+    receive(first_);
+  }
+  std::string many;
+  for (int i = 0; i < 160; ++i) many += request;
+  send(first_, many);
+  const int before = answered_always;
+  int last = before, most = 0;
+  std::function<void()> turn = [&] {
+    most = std::max(most, answered_always - last);
+    last = answered_always;
+    if (last < before + 160) boost::asio::post(io_, turn);
+  };
+  turn();
+  std::string answers;
+  for (int turns = 0; turns < 10 && last < before + 160; ++turns) answers += receive(first_);
+  EXPECT_EQ(last, before + 160);
+  EXPECT_GT(most, 0);
+  EXPECT_LE(most, 2 * 2 * 1024 / 32) << "two turns, and two more when it begins to listen again at once";
+}
+
+TEST_F(KnownRequestTest, IsNoneThatWasRefused) {
+  const auto fd = connect();
+  for (int i = 0; i < 40; ++i) {
+    send(fd, "GET /refused HTTP/1.1\r\nN: " + std::to_string(i) + "\r\n\r\n");
+    EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 403"));
+  }
+  EXPECT_EQ(ask(connect()), "repeat 2") << "nobody's place was taken";
+}
+
+TEST_F(KnownRequestTest, LetsGoOfWhatIsOver) {
+  std::weak_ptr<Repeat> watched;
+  told_of_repeat = &watched;
+  const auto fd = connect();
+  EXPECT_EQ(ask(fd), "repeat 2");
+  EXPECT_EQ(ask(fd), "repeat 1");
+  EXPECT_EQ(ask(fd), "GET /repeat ") << "a new one is made";
+  ASSERT_FALSE(watched.expired());
+  EXPECT_EQ(ask(fd), "repeat 2");
+  server_->forget_old();
+  EXPECT_FALSE(watched.expired()) << "it has one answer left";
+  EXPECT_EQ(ask(fd), "repeat 1");
+  server_->forget_old();
+  EXPECT_TRUE(watched.expired());
+  told_of_repeat = nullptr;
 }
 
 TEST_F(KnownRequestTest, KeepsTheConnectionThatWasAnsweredJustNowWhenOneHasToGo) {

@@ -65,6 +65,19 @@ TEST_F(TokenRepeatTest, TellsTheTimeThatIsLeftToTheSecond) {
   }
 }
 
+TEST_F(TokenRepeatTest, FollowsAClockThatIsSetAtOnce) {
+  const std::string before = answer();
+  clock_.set_wall(clock_.wall_now() + std::chrono::days(1));
+  EXPECT_NE(answer(), before);
+  EXPECT_EQ(answer(), ask(handler_, "GET", "/v1/token").body);
+}
+
+TEST_F(TokenRepeatTest, IsOverWithItsTokenOrItsConfiguration) {
+  EXPECT_FALSE(repeat_->is_over());
+  clock_.advance(101s);
+  EXPECT_TRUE(repeat_->is_over());
+}
+
 TEST_F(TokenRepeatTest, AsksTheHandlerOnceTooLittleIsLeft) {
   clock_.advance(70s);
   ask_again();

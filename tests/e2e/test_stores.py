@@ -332,7 +332,7 @@ def rotate_without_libsecret(installation):
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 def test_where_libsecret_is_missing_it_is_named(desktop):
     done = rotate_without_libsecret(desktop)
-    assert fails_with(done, "libsecret-1.so.0", "not installed", "libsecret-1-0", 'store = "file"') and desktop.refreshed()
+    assert fails_with(done, "libsecret-1.so.0", "cannot be loaded", "libsecret-1-0", 'store = "file"') and desktop.refreshed()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")

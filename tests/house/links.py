@@ -11,8 +11,8 @@ NETWORK = ["libcurl", "libssl", "libcrypto", "libgnutls", "libnss", "libmbedtls"
 KEYRING = ["libsecret", "libgio", "libgobject", "libglib"]
 FORBIDDEN = {"fobd": NETWORK + KEYRING, "fob": NETWORK + KEYRING, "fob-exchange": KEYRING, "fob-witness": NETWORK + KEYRING}
 # A call that the broker could reach the network with; socket() itself it needs, for Unix sockets. Whole names, or beginnings.
-FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo", "gethostbyname", "gethostbyname2", "curl_*", "SSL_*"],
-                     "fob-witness": ["getaddrinfo", "gethostbyname", "gethostbyname2", "connect", "bind"]}
+FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo*", "gethostbyname*", "res_*", "dlopen", "curl_*", "SSL_*"],
+                     "fob-witness": ["getaddrinfo*", "gethostbyname*", "res_*", "dlopen", "connect", "bind"]}
 
 
 def output(*command):
