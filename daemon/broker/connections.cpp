@@ -119,10 +119,9 @@ void Connections::sweep() {
   // Whom it is looked at goes to the end, where it is met again with a deadline to come.
   for (auto place = all_.begin(); place != all_.end();) {
     const ConnectionPtr connection = *place++;
+    // Looks that are due soon are taken together: a crowd has one sweep for them, not one each.
+    if (connection->unlooked && connection->deadline <= now + k_look_delay / 2) look(connection);
     if (connection->deadline > now) {
-      next = std::min(next, connection->deadline);
-    } else if (connection->unlooked) {
-      look(connection);
       next = std::min(next, connection->deadline);
     } else {
       close(*connection);
