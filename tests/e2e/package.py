@@ -196,7 +196,7 @@ class Load:
     def ask_until_answered(self):
         try:
             return self.ask()
-        except (http.client.RemoteDisconnected, ConnectionResetError):
+        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):  # the last where fobd died before it was asked
             self.asked_again += 1
             return self.ask()
 
