@@ -298,7 +298,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     listen(session);
   }
 
-  // An idle connection costs no coroutine, no timer and no buffer beside its own small one.
+  // An idle connection costs no coroutine, no timer and no buffer.
   void listen(SessionPtr session) {
     connections_->await_request(session);
     connections_->set_deadline(*session, session->answered ? limits_.idle_deadline : limits_.head_deadline);

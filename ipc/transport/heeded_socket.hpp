@@ -1,7 +1,7 @@
 // A socket that is listened to without an operation for each time that something comes.
 //
 // An asynchronous read of Asio's costs, each time, an attempt that finds nothing and a way through the
-// scheduler: two thirds of what an answer of some hundred bytes takes. Here one operation stays in the
+// scheduler, beside which an answer of some hundred bytes is cheap. Here one operation stays in the
 // reactor's queue, as the one does by which Asio itself hears of signals, and reads for itself. That is made
 // of Asio's inner parts (Boost 1.81), which nothing else in the house touches.
 #pragma once
@@ -56,7 +56,8 @@ class HeededSocket : public boost::asio::local::stream_protocol::socket {
   /// Calls `heed` now, and each time that something has come since or the peer has ended, until it returns
   /// false; then, or with an error once the socket is closed or cancelled, `then(error)` once from the loop.
   ///
-  /// `heed` must read all there is (recv(2), MSG_DONTWAIT, to EAGAIN), for it is not told of it again. It is
+  /// `heed` reads (recv(2), MSG_DONTWAIT) to EAGAIN, or what it leaves has to be looked for, and cancel()
+  /// called where there is some: it is not told of it again. It is
   /// called with the socket's part of the reactor locked: it throws nothing, and neither closes, cancels nor
   /// starts anything on this socket. No other reading is started before `then` is called.
   template <class Heed, class Then>
