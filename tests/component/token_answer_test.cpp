@@ -74,6 +74,10 @@ TEST_F(TokenRepeatTest, FollowsAClockThatIsSetAtOnce) {
 
 TEST_F(TokenRepeatTest, IsOverWithItsTokenOrItsConfiguration) {
   EXPECT_FALSE(repeat_->is_over());
+  ASSERT_TRUE(broker_->reload());
+  EXPECT_TRUE(repeat_->is_over());
+  ask_again();
+  EXPECT_FALSE(repeat_->is_over());
   clock_.advance(101s);
   EXPECT_TRUE(repeat_->is_over());
 }
