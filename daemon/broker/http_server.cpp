@@ -181,7 +181,10 @@ std::string text_of(beast::string_view view) { return {view.data(), view.size()}
 
 Request to_request(Parser& parser, Session& session) {
   auto& message = parser.get();
-  if (!session.acquaintance) session.acquaintance = std::make_shared<Acquaintance>();
+  if (!session.acquaintance) {
+    session.acquaintance = std::make_shared<Acquaintance>();
+    transport::hold_process(session.peer, session.socket.native_handle());
+  }
   return {text_of(message.method_string()),
           text_of(message.target()),
           text_of(message[http::field::accept]),

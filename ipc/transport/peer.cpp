@@ -40,12 +40,13 @@ std::optional<std::string> label_of(int socket) {
   return label;
 }
 
-UniqueFd pidfd_of(int socket, const ucred& credentials) {
+// Nothing where the kernel does not know this option.
+std::optional<UniqueFd> told_pidfd(int socket) {
   int pidfd = -1;
   socklen_t size = sizeof pidfd;
   if (::getsockopt(socket, SOL_SOCKET, k_so_peerpidfd, &pidfd, &size) == 0) return UniqueFd(pidfd);
-  if (errno != ENOPROTOOPT) return UniqueFd();
-  return pidfd_by_credentials(credentials.pid, credentials.uid, credentials.gid);
+  if (errno == ENOPROTOOPT) return std::nullopt;
+  return UniqueFd();
 }
 
 }  // namespace
@@ -66,13 +67,17 @@ Result<Peer> peer_of(int socket) {
     return fail(ErrorCode::internal, with_errno("SO_PEERCRED"));
   auto groups = groups_of(socket);
   if (!groups) return groups.error();
-  UniqueFd pidfd = pidfd_of(socket, credentials);
-  return Peer{credentials.uid,
-              credentials.gid,
-              credentials.pid,
-              std::move(*groups),
-              pidfd ? std::make_shared<const UniqueFd>(std::move(pidfd)) : nullptr,
-              label_of(socket)};
+  Peer peer{credentials.uid, credentials.gid, credentials.pid, std::move(*groups), nullptr, label_of(socket)};
+  static const bool told_later = told_pidfd(socket).has_value();
+  if (!told_later) hold_process(peer, socket);
+  return peer;
+}
+
+void hold_process(Peer& peer, int socket) {
+  if (peer.pidfd) return;
+  auto told = told_pidfd(socket);
+  UniqueFd pidfd = told ? std::move(*told) : pidfd_by_credentials(peer.pid, peer.uid, peer.gid);
+  if (pidfd) peer.pidfd = std::make_shared<const UniqueFd>(std::move(pidfd));
 }
 
 }  // namespace fob::transport

@@ -2,6 +2,7 @@
 #include "daemon/broker/http_server.hpp"
 
 #include "ipc/base/passed_descriptors.hpp"
+#include "ipc/base/pidfd.hpp"
 #include "ipc/transport/unix_listener.hpp"
 #include "ipc/wire/limits.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -91,6 +92,10 @@ class Always final : public Repeat {
   std::string bytes_ = whole("always");
 };
 
+std::string process_of(const transport::Peer& peer) {
+  return peer.pidfd ? std::to_string(pid_of(peer.pidfd->get()).value_or(0)) : "none";
+}
+
 boost::asio::awaitable<Response> echo(Request request) {
   Response response;
   if (request.target == "/refused") response.status = 403;
@@ -103,6 +108,7 @@ boost::asio::awaitable<Response> echo(Request request) {
   if (request.target == "/pour") response.events = pour;
   if (request.target == "/hello") response.events = say_hello;
   response.body = request.method + " " + request.target + " " + request.body;
+  if (request.target == "/who") response.body = process_of(request.peer);
   co_return response;
 }
 
@@ -273,6 +279,13 @@ TEST_F(KnownRequestTest, IsAnsweredByWhatIsReadyOnANewConnectionToo) {
   const auto other = connect();
   EXPECT_EQ(ask(other), "GET /repeat ");
   EXPECT_EQ(ask(other), "repeat 2");
+}
+
+TEST_F(KnownRequestTest, LeavesTheProcessToBeLookedAtByALaterOne) {
+  const UniqueFd other = connect();
+  EXPECT_EQ(ask(other), "repeat 2");
+  send(other, "GET /who HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_EQ(body_of(receive(other)), std::to_string(::getpid()));
 }
 
 TEST_F(KnownRequestTest, IsNotKnownOfAPeerInOtherGroups) {
