@@ -151,11 +151,9 @@ PageLink::~PageLink() {
   ::munmap(state_, sizeof(State));
 }
 
-std::optional<wire::PageRead> PageLink::read(wire::PageEntry& entry, std::span<char> token) const {
-  if (!state_->trusted.load(std::memory_order_acquire)) return std::nullopt;
-  const wire::PageRead outcome = wire::read_page(*page_, entry, token);
-  if (outcome == wire::PageRead::unsettled || entry.state == wire::PageState::withdrawn) return std::nullopt;
-  return outcome;
+bool PageLink::read(wire::PageEntry& entry) const {
+  return state_->trusted.load(std::memory_order_acquire) && wire::read_entry(*page_, entry) &&
+         entry.state != wire::PageState::withdrawn;
 }
 
 bool PageLink::is_orphaned() const { return wire::is_orphaned(*page_); }
@@ -167,8 +165,7 @@ bool PageLink::is_over() const {
 
 bool PageLink::is_withdrawn() const {
   wire::PageEntry entry;
-  return wire::read_page(*page_, entry, {}) == wire::PageRead::unsettled ||
-         entry.state == wire::PageState::withdrawn;
+  return !wire::read_entry(*page_, entry) || entry.state == wire::PageState::withdrawn;
 }
 
 void PageLink::tend() {

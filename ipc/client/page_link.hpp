@@ -33,9 +33,13 @@ class PageLink {
   /// The last call on it.
   ~PageLink();
 
-  /// Copies the token that is in the page, if there is one and its page is not over. No lock and no system
-  /// call; any thread. What it says of the time is up to the caller to judge. Nothing where there is no page.
-  std::optional<wire::PageRead> read(wire::PageEntry& entry, std::span<char> token) const;
+  /// Copies what the page says beside the token; false where there is no page, or it is over. No lock and no
+  /// system call; any thread. What it says of the time is up to the caller to judge.
+  bool read(wire::PageEntry& entry) const;
+  /// As wire::read_token().
+  bool read_token(const wire::PageEntry& entry, std::span<char> into) const {
+    return wire::read_token(*page_, entry, into);
+  }
   /// Whether fobd has ended since the page came: its token is as good as ever, but another may have taken its
   /// place.
   bool is_orphaned() const;

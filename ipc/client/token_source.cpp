@@ -88,10 +88,21 @@ Result<HeldToken> TokenSource::get(std::optional<milliseconds> min_ttl, millisec
 bool TokenSource::from_page(std::optional<milliseconds> min_ttl, std::span<char> token, bool orphaned_too,
                             HeldToken& held) {
   wire::PageEntry entry;
-  const auto outcome = link_->read(entry, token);
-  if (!outcome || entry.state != wire::PageState::valid) return false;
-  if (!orphaned_too && link_->is_orphaned()) return false;
-  // The time is read last: who was stopped on the way here, or slept, finds the token as dead as it is.
+  while (link_->read(entry)) {
+    if (!orphaned_too && link_->is_orphaned()) return false;
+    if (entry.state != wire::PageState::valid || !lives_long_enough(entry, min_ttl)) return false;
+    held.length = entry.length;
+    held.fits = entry.length <= token.size();
+    held.fingerprint = entry.fingerprint;
+    held.deadline = BootTime(entry.deadline);
+    if (!held.fits || link_->read_token(entry, token)) return true;
+  }
+  return false;
+}
+
+// The time is read after the entry: who was stopped on the way here, or slept, finds the token as dead as it
+// is. And before the token: a processor copies that while it waits for the clock.
+bool TokenSource::lives_long_enough(const wire::PageEntry& entry, std::optional<milliseconds> min_ttl) {
   const nanoseconds now = clock_.boot_now().time_since_epoch();
   if (entry.published > now) {
     link_->distrust();
@@ -99,12 +110,7 @@ bool TokenSource::from_page(std::optional<milliseconds> min_ttl, std::span<char>
   }
   const nanoseconds rest = min_ttl ? nanoseconds(*min_ttl) : default_rest(entry.lifetime);
   const nanoseconds left = entry.deadline - now;
-  if (left < rest || left <= nanoseconds(0)) return false;
-  held.length = entry.length;
-  held.fits = *outcome == wire::PageRead::whole;
-  held.fingerprint = entry.fingerprint;
-  held.deadline = BootTime(entry.deadline);
-  return true;
+  return left >= rest && left > nanoseconds(0);
 }
 
 Result<HeldToken> TokenSource::by_request(std::optional<milliseconds> min_ttl, milliseconds wait,

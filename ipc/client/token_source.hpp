@@ -60,6 +60,7 @@ class TokenSource {
 
   bool from_page(std::optional<Milliseconds> min_ttl, std::span<char> token, bool orphaned_too,
                  HeldToken& held);
+  bool lives_long_enough(const wire::PageEntry& entry, std::optional<Milliseconds> min_ttl);
   Result<HeldToken> by_request(std::optional<Milliseconds> min_ttl, Milliseconds wait, std::span<char> token);
   void await_other(std::string_view token);
   Result<HeldToken> at_its_end(std::span<char> token);

@@ -1,6 +1,7 @@
 #include "ipc/wire/token_page.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace fob::wire {
@@ -11,8 +12,7 @@ namespace {
 constexpr int k_patience = 10000;
 
 // Every word that two processes share is an atomic. A data word is stored with release and loaded with
-// acquire: who sees one of a write that is under way then also sees that the sequence is odd. No fences,
-// which the thread sanitizer does not know.
+// acquire: who sees one of a write that is under way then also sees that the sequence is odd.
 template <class Word>
 Word load(const Word& word) {
   return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
@@ -38,29 +38,25 @@ void load_entry(const TokenPage& page, PageEntry& entry) {
   entry.length = std::min<std::size_t>(load(page.length), k_max_token);
 }
 
-// This is where a reader's nanoseconds go: by eight words, and each straight from one place to the other.
+// Here a reader's nanoseconds go, and nothing copies faster than memcpy(3). The fence keeps the copying
+// before the look whether the page is still the same, as in the kernel's own sequence locks
+// (Documentation/locking/seqlock.rst). The thread sanitizer does not know fences, so it is shown the same by
+// words.
 void load_token(const TokenPage& page, std::size_t length, char* into) {
-  constexpr std::size_t k_word = sizeof(std::uint64_t);
-  const auto copy = [](const std::uint64_t& from, char* to) {
-    const std::uint64_t word = load(from);
-    std::memcpy(to, &word, k_word);
-  };
-  const std::uint64_t* from = page.token.data();
-  std::size_t words = length / k_word;
-  for (; words >= 8; words -= 8, from += 8, into += 8 * k_word) {
-    copy(from[0], into);
-    copy(from[1], into + 1 * k_word);
-    copy(from[2], into + 2 * k_word);
-    copy(from[3], into + 3 * k_word);
-    copy(from[4], into + 4 * k_word);
-    copy(from[5], into + 5 * k_word);
-    copy(from[6], into + 6 * k_word);
-    copy(from[7], into + 7 * k_word);
+#ifdef FOB_SANITIZED
+  for (std::size_t at = 0; at < length; at += sizeof(std::uint64_t)) {
+    const std::uint64_t word = load(page.token[at / sizeof word]);
+    std::memcpy(into + at, &word, std::min(sizeof word, length - at));
   }
-  for (; words > 0; --words, ++from, into += k_word) copy(*from, into);
-  if (length % k_word == 0) return;
-  const std::uint64_t last = load(*from);
-  std::memcpy(into, &last, length % k_word);
+#else
+  std::memcpy(into, page.token.data(), length);
+  std::atomic_thread_fence(std::memory_order_acquire);
+#endif
+}
+
+// Whether nothing has been written since it had this sequence.
+bool is_still(const TokenPage& page, std::uint64_t sequence) {
+  return __atomic_load_n(&page.sequence, __ATOMIC_RELAXED) == sequence;
 }
 
 void store_token(TokenPage& page, std::string_view token) {
@@ -97,17 +93,19 @@ void write_page(TokenPage& page, const PageEntry& entry, std::string_view token)
   __atomic_fetch_add(&page.changes, 1, __ATOMIC_RELEASE);
 }
 
-PageRead read_page(const TokenPage& page, PageEntry& entry, std::span<char> token) {
+bool read_entry(const TokenPage& page, PageEntry& entry) {
   for (int i = 0; i < k_patience; ++i) {
-    const std::uint64_t before = load(page.sequence);
-    if (before % 2 != 0) continue;
+    entry.sequence = load(page.sequence);
+    if (entry.sequence % 2 != 0) continue;
     load_entry(page, entry);
-    const bool fits = entry.length <= token.size();
-    if (fits && entry.state == PageState::valid) load_token(page, entry.length, token.data());
-    if (__atomic_load_n(&page.sequence, __ATOMIC_RELAXED) == before)
-      return fits ? PageRead::whole : PageRead::too_small;
+    if (is_still(page, entry.sequence)) return true;
   }
-  return PageRead::unsettled;
+  return false;
+}
+
+bool read_token(const TokenPage& page, const PageEntry& entry, std::span<char> into) {
+  load_token(page, entry.length, into.data());
+  return is_still(page, entry.sequence);
 }
 
 std::uint32_t changes_of(const TokenPage& page) { return load(page.changes); }

@@ -57,7 +57,8 @@ struct PageEntry {
   std::chrono::nanoseconds deadline{};
   std::chrono::nanoseconds lifetime{};
   std::array<char, 8> fingerprint{};
-  std::size_t length = 0;  ///< of the token
+  std::size_t length = 0;      ///< of the token
+  std::uint64_t sequence = 0;  ///< that of the page when it said so; for read_token()
 };
 
 /// Makes the page one that says `empty`. `sequence` is even and drawn at random, so that whoever looks at two
@@ -68,15 +69,13 @@ void begin_page(TokenPage& page, std::uint64_t sequence);
 /// One writer at a time. Whoever waits for `changes` is woken by the caller (futex(2)).
 void write_page(TokenPage& page, const PageEntry& entry, std::string_view token);
 
-enum class PageRead : std::uint8_t {
-  whole,
-  too_small,  ///< the token does not fit; the entry is right all the same
-  unsettled,  ///< the writer is in the midst of it, and has been for long: it has died there
-};
-
-/// Copies the entry, and the token of one that is valid, as they were at one instant. Any thread; no system
-/// call.
-PageRead read_page(const TokenPage& page, PageEntry& entry, std::span<char> token);
+/// Copies the entry as it was at one instant. False where the writer is in the midst of it, and has been for
+/// long: it has died there. Any thread; no system call.
+bool read_entry(const TokenPage& page, PageEntry& entry);
+/// Copies the token of that entry to the beginning of `into`, which has room for it. False where the page is
+/// another by now: what was copied is worth nothing then, and the entry is to be read anew. Any thread; no
+/// system call.
+bool read_token(const TokenPage& page, const PageEntry& entry, std::span<char> into);
 
 /// How often it changed so far: what to wait on.
 std::uint32_t changes_of(const TokenPage& page);

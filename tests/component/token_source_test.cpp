@@ -156,6 +156,21 @@ TEST_F(TokenSourceTest, FollowsEachNewTokenAndEachNewDaemon) {
   while (get(*source) != "token-5") ASSERT_TRUE(source->wait(std::exchange(seen, source->change()), 5s));
 }
 
+TEST_F(TokenSourceTest, TellsTheLengthWhereTheBufferIsTooSmall) {
+  start();
+  const auto source = open();
+  std::array<char, 6> small{};
+  const auto by_request = source->get(std::nullopt, 5s, small);
+  ASSERT_TRUE(by_request);
+  EXPECT_FALSE(by_request->fits);
+  EXPECT_EQ(by_request->length, 7U);
+  HeldToken by_page;
+  while (!source->get_at_once(std::nullopt, small, by_page)) get(*source);
+  EXPECT_FALSE(by_page.fits);
+  EXPECT_EQ(by_page.length, 7U);
+  EXPECT_EQ(small, (std::array<char, 6>{})) << "a part of a token is of no use to anybody";
+}
+
 TEST_F(TokenSourceTest, SaysThatNobodyIsThere) {
   const auto source = open();
   EXPECT_TRUE(get(*source, 0ms).starts_with("error: fobd is not running"));

@@ -59,6 +59,14 @@ struct Counts {
   std::uint64_t whole = 0, torn = 0, unsettled = 0, seen_anew = 0;
 };
 
+// As libfob does. False where the writer was interrupted in the midst of it, for longer than a reader is
+// patient.
+bool read_whole(const TokenPage& page, PageEntry& entry, std::span<char> token) {
+  while (read_entry(page, entry))
+    if (read_token(page, entry, token)) return true;
+  return false;
+}
+
 Counts read(const TokenPage& page, std::uint64_t reads) {
   Counts counts;
   PageEntry entry;
@@ -66,9 +74,8 @@ Counts read(const TokenPage& page, std::uint64_t reads) {
   const std::span<char> token(reinterpret_cast<char*>(text.data()), k_length);
   std::chrono::nanoseconds last{};
   for (std::uint64_t i = 0; i < reads; ++i) {
-    if (read_page(page, entry, token) == PageRead::unsettled) {
-      ++counts
-            .unsettled;  // the writer was interrupted in the midst of it, for longer than a reader is patient
+    if (!read_whole(page, entry, token)) {
+      ++counts.unsettled;
     } else if (is_whole(entry, text)) {
       ++counts.whole;
       if (std::exchange(last, entry.published) != entry.published) ++counts.seen_anew;
