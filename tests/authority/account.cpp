@@ -120,8 +120,12 @@ Result<void> Account::remove(std::string_view client_id) {
 }
 
 Result<void> Account::set_domains(std::vector<std::string> domains) {
-  if (domains.size() > k_max_domains || !std::all_of(domains.begin(), domains.end(), is_origin))
-    return fail(ErrorCode::bad_request, "domains are at most 100 origins such as https://app.example:8443");
+  if (domains.size() > k_max_domains)
+    return fail(ErrorCode::bad_request, "at most 100 domains may be allowed");
+  const auto wrong = std::find_if_not(domains.begin(), domains.end(), is_origin);
+  if (wrong != domains.end())
+    return fail(ErrorCode::bad_request, "“" + wire::printable(*wrong, k_max_domain) +
+                                            "” is not an origin such as https://app.example:8443");
   State next = state_;
   next.domains = std::move(domains);
   return commit(std::move(next));

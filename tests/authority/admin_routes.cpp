@@ -37,10 +37,7 @@ Response create_credential(World& world, const Call& call) {
   if (!name || !scopes) return error_response(400, R"(expected {"name":"…","scopes":["query",…]})");
   const auto created = world.account.create(*name, std::move(*scopes), call.now);
   if (!created) return refused(created.error());
-  return json_response(201, {{"name", created->credential.name},
-                             {"clientId", created->credential.client_id},
-                             {"clientSecret", created->secret.reveal()},
-                             {"scopes", created->credential.scopes}});
+  return json_response(201, to_json(*created));
 }
 
 Response list_credentials(World& world, const Call&) {
@@ -126,12 +123,6 @@ constexpr std::array k_routes = {
     AdminRoute{"PUT", "/sandbox/fault", set_fault},
     AdminRoute{"DELETE", "/sandbox/fault", remove_fault},
 };
-
-bool is_loopback_host(std::string_view host) {
-  if (host.starts_with('[')) return host.starts_with("[::1]");
-  const auto name = host.substr(0, host.find(':'));
-  return equal_ignoring_case(name, "localhost") || name == "127.0.0.1";
-}
 
 bool may_be_a_page(const Request& request) {
   return request.header("Fob-Sandbox-Admin") != "1" || request.header("Origin").has_value() ||

@@ -62,9 +62,13 @@ bool same_hash(std::string_view a, std::string_view b) {
   return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
+/// What is not UTF-8 would be something else once it was saved.
+bool survives_json(std::string_view text) { return Json::parse(wire::dump(Json(text))) == Json(text); }
+
 Result<void> check(std::string_view name, const std::vector<std::string>& scopes) {
-  if (name.empty() || name.size() > k_max_name || wire::printable(name, k_max_name) != name)
-    return fail(ErrorCode::bad_request, "name must be 1 to 100 bytes without control characters");
+  if (name.empty() || name.size() > k_max_name || wire::printable(name, k_max_name) != name ||
+      !survives_json(name))
+    return fail(ErrorCode::bad_request, "name must be 1 to 100 bytes of UTF-8 without control characters");
   for (auto scope = scopes.begin(); scope != scopes.end(); ++scope) {
     if (std::find(k_scopes.begin(), k_scopes.end(), *scope) == k_scopes.end())
       return fail(ErrorCode::bad_request, "a scope is one of query, write, delete");
@@ -108,6 +112,13 @@ Json to_json(const Credential& credential) {
           {"active", credential.active},
           {"created", to_rfc3339(credential.created)},
           {"lastUsed", credential.last_used ? Json(to_rfc3339(*credential.last_used)) : Json(nullptr)}};
+}
+
+Json to_json(const NewCredential& created) {
+  return {{"name", created.credential.name},
+          {"clientId", created.credential.client_id},
+          {"clientSecret", created.secret.reveal()},
+          {"scopes", created.credential.scopes}};
 }
 
 Result<NewCredential> Credentials::create(std::string_view name, std::vector<std::string> scopes,

@@ -33,6 +33,9 @@ struct NewCredential {
   SecretBytes secret;  ///< 64 hex characters; this is the only time it exists outside its owner's hands
 };
 
+/// What goes into its owner's hands, and what `fob credential add` takes.
+Json to_json(const NewCredential& created);
+
 class Credentials {
  public:
   /// `name` and `scopes` are bad_request unless they are what the portal would take.

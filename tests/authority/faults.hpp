@@ -31,7 +31,7 @@ enum class FaultKind : std::uint8_t {
 };
 
 /// Which routes a request asks for.
-enum class Area : std::uint8_t { token, api, admin, none };
+enum class Area : std::uint8_t { token, api, admin, portal, none };
 
 struct Fault {
   FaultKind kind = FaultKind::status;

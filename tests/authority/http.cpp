@@ -2,8 +2,9 @@
 
 #include "ipc/wire/json.hpp"
 
+#include <boost/url/pct_string_view.hpp>
+
 #include <algorithm>
-#include <charconv>
 
 namespace fob::authority {
 namespace {
@@ -15,6 +16,13 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_loopback_host(std::string_view host) {
+  // A colon within brackets is the address's own.
+  const auto colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+  const auto name = host.substr(0, colon);
+  return equal_ignoring_case(name, "localhost") || name == "127.0.0.1" || name == "[::1]";
 }
 
 std::string_view Request::path() const { return std::string_view(target).substr(0, target.find('?')); }
@@ -51,20 +59,11 @@ Response method_not_allowed(std::string_view allowed) {
 }
 
 std::optional<std::string> form_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    unsigned byte = 0;
-    const auto digits = text.substr(i + 1, 2);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
-    if (error != std::errc() || digits.size() != 2 || end != digits.data() + 2) return std::nullopt;
-    out += static_cast<char>(byte);
-    i += 2;
-  }
-  return out;
+  const auto coded = boost::urls::make_pct_string_view({text.data(), text.size()});
+  if (!coded) return std::nullopt;
+  boost::urls::encoding_opts options;
+  options.space_as_plus = true;
+  return coded->decode(options);
 }
 
 std::optional<Headers> parse_form(std::string_view text) {

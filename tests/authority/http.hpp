@@ -22,7 +22,9 @@ struct Request {
   std::string target;  ///< path and query, as sent
   Headers headers;
   std::string body;
+  bool over_tls = false;
 
+  std::string_view scheme() const { return over_tls ? "https" : "http"; }
   std::string_view path() const;
   std::string_view query() const;
   /// The first header of this name, in whatever case.
@@ -55,6 +57,9 @@ Response error_response(int status, std::string_view text);
 Response method_not_allowed(std::string_view allowed);
 
 bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+/// Whether a Host header names this machine by a name that nobody else can bind to an address of theirs.
+bool is_loopback_host(std::string_view host);
 
 /// An application/x-www-form-urlencoded text as its pairs, in order; nothing if an escape is broken.
 std::optional<Headers> parse_form(std::string_view text);

@@ -38,7 +38,9 @@ struct Options {
 
 void describe(CLI::App& app, Options& options) {
   app.footer(
-      "Prints one line of JSON first: {\"url\":…,\"ca_file\":…,\"admin_url\":…}. Then, for example:\n"
+      "Prints one line of JSON first: {\"url\":…,\"ca_file\":…,\"admin_url\":…,\"portal_url\":…}. Open the "
+      "portal in a browser,\n"
+      "or do without, for example:\n"
       "  curl --cacert DIR/ca.pem -H 'Fob-Sandbox-Admin: 1' -d '{\"name\":\"dev\",\"scopes\":[\"query\"]}' "
       "\\\n"
       "       URL/sandbox/credentials\n"
@@ -70,7 +72,11 @@ UniqueFd lock(const std::filesystem::path& directory) {
 
 void announce(const Options& options, std::uint16_t port, const std::optional<TlsIdentity>& identity) {
   const std::string url = (identity ? "https://localhost:" : "http://localhost:") + std::to_string(port);
-  Json line = {{"url", url}, {"ca_file", nullptr}, {"admin_url", url + "/sandbox"}, {"warning", k_warning}};
+  Json line = {{"url", url},
+               {"ca_file", nullptr},
+               {"admin_url", url + "/sandbox"},
+               {"portal_url", url + "/portal"},
+               {"warning", k_warning}};
   if (identity) {
     line["ca_file"] = (options.directory / "ca.pem").string();
     line["pin_sha256"] = identity->pin_sha256;

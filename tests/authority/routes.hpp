@@ -1,4 +1,4 @@
-// The three groups of routes, each a function from a request to its answer. What they work on is the World;
+// The four groups of routes, each a function from a request to its answer. What they work on is the World;
 // who calls them is sandbox.cpp, which has decided by the path whose turn it is.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include "tests/authority/faults.hpp"
 #include "tests/authority/http.hpp"
 #include "tests/authority/settings.hpp"
+#include "tests/authority/shown_once.hpp"
 #include "tests/authority/stats.hpp"
 
 #include <optional>
@@ -21,6 +22,7 @@ struct World {
   Settings settings;
   Stats stats;
   std::optional<Fault> fault;
+  ShownOnce shown_once;
 };
 
 // A token request is a few hundred bytes and an admin's a list of domains at most.
@@ -56,11 +58,13 @@ auto find_route(const Table& table, std::string_view method, std::string_view pa
 
 bool is_token_path(std::string_view path);
 bool is_api_path(std::string_view path);
+bool is_portal_path(std::string_view path);
 
 /// `POST /v1/m2m/token` and `POST /oauth/token`. `fault` may change the expiry.
 Response answer_token(World& world, const Request& request, WallTime now, const std::optional<Fault>& fault);
 Response answer_api(World& world, const Request& request, WallTime now);
 Response answer_admin(World& world, const Request& request, WallTime now);
+Response answer_portal(World& world, const Request& request, WallTime now);
 
 /// The answer to a preflight (Fetch §3.2.2) from an origin of the account's list; 403 to any other.
 Response answer_preflight(const Account& account, const Request& request);

@@ -42,12 +42,13 @@ Area Sandbox::area_of(const Request& request) {
   const auto path = request.path();
   if (is_token_path(path)) return Area::token;
   if (path.starts_with("/sandbox/")) return Area::admin;
+  if (is_portal_path(path)) return Area::portal;
   return is_api_path(path) ? Area::api : Area::none;
 }
 
 BodyRule Sandbox::body_rule(Area area) {
-  if (area == Area::token || area == Area::admin) return {k_max_small_body, true};
-  return {k_max_api_body, false};
+  if (area == Area::api || area == Area::none) return {k_max_api_body, false};
+  return {k_max_small_body, true};
 }
 
 std::optional<Fault> Sandbox::take_fault(const Request& request) {
@@ -86,6 +87,7 @@ Response Sandbox::routed(const Request& request, WallTime now, const std::option
   if (area == Area::token) return answer_token(world_, request, now, fault);
   if (area == Area::api) return answer_api(world_, request, now);
   if (area == Area::admin) return answer_admin(world_, request, now);
+  if (area == Area::portal) return answer_portal(world_, request, now);
   if (request.path() == k_redirect_trap) ++stats.redirects_followed;
   return error_response(404, "No such route");
 }

@@ -21,7 +21,7 @@ class Sandbox {
  public:
   /// `clock` must outlive the sandbox.
   Sandbox(const Clock& clock, Account account, Settings settings)
-      : clock_(clock), world_{std::move(account), settings, {}, {}} {}
+      : clock_(clock), world_{std::move(account), settings, {}, {}, {}} {}
 
   static Area area_of(const Request& request);
   static BodyRule body_rule(Area area);

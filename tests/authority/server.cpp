@@ -56,8 +56,8 @@ http::response<http::string_body> message_of(const Response& response, bool keep
   return message;
 }
 
-Request request_of(const http::request<http::buffer_body>& message) {
-  Request request{std::string(message.method_string()), std::string(message.target()), {}, {}};
+Request request_of(const http::request<http::buffer_body>& message, bool over_tls) {
+  Request request{std::string(message.method_string()), std::string(message.target()), {}, {}, over_tls};
   for (const auto& field : message) request.headers.emplace_back(field.name_string(), field.value());
   return request;
 }
@@ -79,12 +79,13 @@ class Connection {
  private:
   enum class Body : std::uint8_t { read, too_large, broken };
   using Parser = http::request_parser<http::buffer_body>;
+  static constexpr bool k_over_tls = !std::is_same_v<Stream, beast::tcp_stream>;
 
   auto& socket() { return beast::get_lowest_layer(stream_); }
   void allow(std::chrono::nanoseconds time) { socket().expires_after(time); }
 
   net::awaitable<bool> shake_hands() {
-    if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
+    if constexpr (k_over_tls) {
       allow(k_handshake_time);
       const auto [error] = co_await stream_.async_handshake(ssl::stream_base::server, k_token);
       co_return !error;
@@ -101,7 +102,7 @@ class Connection {
     const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, k_token);
     if (error) co_return co_await refuse_head(error);
 
-    Request request = request_of(parser.get());
+    Request request = request_of(parser.get(), k_over_tls);
     const auto area = Sandbox::area_of(request);
     const auto body = co_await read_body(&parser, &request, Sandbox::body_rule(area));
     if (body == Body::broken) co_return false;
@@ -250,7 +251,7 @@ class Connection {
   net::awaitable<void> close() {
     if (!socket().socket().is_open()) co_return;
     allow(k_close_time);
-    if constexpr (!std::is_same_v<Stream, beast::tcp_stream>) {
+    if constexpr (k_over_tls) {
       const auto [error] = co_await stream_.async_shutdown(k_token);
       if (error) co_return;
     }
