@@ -51,12 +51,16 @@ const Profile* Config::find(std::string_view name) const {
 }
 
 std::string show(const Config& config) {
+  const auto heading = [](const std::string& section, const std::string& name) {
+    return "[" + section + "." + (name.find('.') == std::string::npos ? name : toml_string(name)) + "]";
+  };
   std::string out = show_table("[daemon]", daemon_options(), config.daemon);
   out += show_table("[fleet]", fleet_options(), config.fleet);
   for (const auto& [name, profile] : config.profiles)
-    out += show_table("[profile." + (name.find('.') == std::string::npos ? name : toml_string(name)) + "]",
-                      profile_options(), profile);
+    out += show_table(heading("profile", name), profile_options(), profile);
   for (const auto& grant : config.grants) out += show_table("[[grant]]", grant_options(), grant);
+  for (const auto& [name, gateway] : config.gateways)
+    out += show_table(heading("gateway", name), gateway_options(), gateway);
   return out;
 }
 

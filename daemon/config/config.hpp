@@ -73,11 +73,25 @@ struct Fleet {
   std::optional<std::filesystem::path> inbox, outbox;  ///< nothing: STATE/fleet/inbox, STATE/fleet/outbox
 };
 
+/// A listener of fob-gateway: what apps on this device reach on loopback with a profile's tokens.
+struct Gateway {
+  std::string name;
+  std::string listen;                  ///< loopback address and port, "127.0.0.1:8787"
+  std::optional<std::string> profile;  ///< once it is loaded, there is one: the default if it says none
+  std::string upstream;                ///< base URL; once loaded: the profile's endpoint's if it says none
+  std::optional<std::filesystem::path> ca_file;  ///< once loaded: the profile's, if upstream is not named
+  std::string client_id = "fob", client_secret = "fob";  ///< the pair apps are configured with; no secret
+  std::vector<std::string> origins;                      ///< of web pages, "https://app.example"
+  std::vector<std::string> users;                        ///< whose processes may connect: names or numbers
+  std::vector<std::string> routes;                       ///< "POST /v1/vps/map/query", with * and **
+};
+
 struct Config {
   Daemon daemon;
   Fleet fleet;
   std::map<std::string, Profile> profiles;
   std::vector<Grant> grants;
+  std::map<std::string, Gateway> gateways;
 
   const Profile* find(std::string_view name) const;
 };

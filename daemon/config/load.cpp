@@ -2,6 +2,7 @@
 // every error names file, line and key. toml++ does the parsing; which keys exist is the option table's to
 // say.
 #include "daemon/config/config.hpp"
+#include "daemon/config/gateway_checks.hpp"
 #include "daemon/config/nearest.hpp"
 #include "daemon/config/options.hpp"
 #include "ipc/base/file.hpp"
@@ -146,6 +147,34 @@ Result<void> take_grant(const toml::node& node, std::string_view file, Config& c
   return {};
 }
 
+Result<void> take_gateway(std::string_view name, const toml::node& node, std::string_view file,
+                          const std::filesystem::path& directory, Config& config) {
+  const Place place(file, "gateway");
+  if (!node.is_table()) return place.error(node, name, "write [gateway." + std::string(name) + "]");
+  if (!wire::is_profile_name(name))
+    return place.error(node, name, "a listener's name is 1 to 64 letters, digits, '.', '_' or '-'");
+  Gateway gateway;
+  gateway.name = name;
+  const Place inside(file, "gateway." + gateway.name);
+  if (auto taken = take_table<Gateway>(*node.as_table(), gateway_options(), inside, gateway); !taken)
+    return taken;
+  if (gateway.listen.empty()) return inside.error(node, "listen", "say where: listen = \"127.0.0.1:8787\"");
+  if (gateway.users.empty())
+    return inside.error(node, "users", "name the users whose processes may connect: users = [\"…\"]");
+  resolve(gateway.ca_file, directory);
+  if (config.gateways.emplace(gateway.name, gateway).second) return {};
+  return place.error(node, name, "this listener is already configured");
+}
+
+// [SECTION.NAME], for each name.
+template <class Take>
+Result<void> take_named(std::string_view section, const toml::node& node, const Place& place, Take take) {
+  if (!node.is_table()) return place.error(node, section, "write [" + std::string(section) + ".NAME]");
+  for (const auto& [name, one] : *node.as_table())
+    if (auto taken = take(name.str(), one); !taken) return taken;
+  return {};
+}
+
 Result<void> take_section(std::string_view section, const toml::node& node, std::string_view file,
                           const std::filesystem::path& directory, Config& config) {
   const Place place(file, "");
@@ -162,19 +191,21 @@ Result<void> take_section(std::string_view section, const toml::node& node, std:
     resolve(config.fleet.outbox, directory);
     return taken;
   }
-  if (section == "profile") {
-    if (!node.is_table()) return place.error(node, section, "write [profile.NAME]");
-    for (const auto& [name, profile] : *node.as_table())
-      if (auto taken = take_profile(name.str(), profile, file, directory, config); !taken) return taken;
-    return {};
-  }
+  if (section == "profile")
+    return take_named(section, node, place, [&](std::string_view name, const toml::node& one) {
+      return take_profile(name, one, file, directory, config);
+    });
+  if (section == "gateway")
+    return take_named(section, node, place, [&](std::string_view name, const toml::node& one) {
+      return take_gateway(name, one, file, directory, config);
+    });
   if (section == "grant") {
     if (!node.is_array()) return place.error(node, section, "write [[grant]], with doubled brackets");
     for (const auto& grant : *node.as_array())
       if (auto taken = take_grant(grant, file, config); !taken) return taken;
     return {};
   }
-  return place.error(node, section, unknown_key(section, {"daemon", "fleet", "profile", "grant"}));
+  return place.error(node, section, unknown_key(section, {"daemon", "fleet", "profile", "grant", "gateway"}));
 }
 
 // toml++ parses soundly with exceptions only: without them 3.3 runs on past some errors into its own
@@ -210,6 +241,22 @@ Result<void> check_references(const Config& config, std::string_view file) {
   for (const auto& grant : config.grants)
     for (const auto& profile : grant.profiles)
       if (config.find(profile) == nullptr) return missing("grant.profiles", profile);
+  for (const auto& [name, gateway] : config.gateways)
+    if (gateway.profile && config.find(*gateway.profile) == nullptr)
+      return missing("gateway." + name + ".profile", *gateway.profile);
+  return {};
+}
+
+// What a listener leaves to its profile.
+Result<void> complete(Gateway& gateway, const Config& config, std::string_view file) {
+  if (!gateway.profile) gateway.profile = config.daemon.default_profile;
+  if (!gateway.profile)
+    return fail(ErrorCode::config, std::string(file) + ": gateway." + gateway.name +
+                                       ".profile: name one, for there is no daemon.default_profile");
+  const Profile& profile = *config.find(*gateway.profile);
+  if (!gateway.upstream.empty()) return {};
+  gateway.upstream = base_of(profile.endpoint);
+  if (!gateway.ca_file) gateway.ca_file = profile.ca_file;
   return {};
 }
 
@@ -218,6 +265,8 @@ Result<Config> whole(Config config, std::string_view file) {
   if (auto checked = check_references(config, file); !checked) return checked.error();
   for (auto& [name, profile] : config.profiles)
     if (!profile.auto_fallback) profile.auto_fallback = config.daemon.auto_fallback;
+  for (auto& [name, gateway] : config.gateways)
+    if (auto completed = complete(gateway, config, file); !completed) return completed.error();
   return config;
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/config/options.hpp"
 
 #include "daemon/config/endpoint.hpp"
+#include "daemon/config/gateway_checks.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
 #include "ipc/wire/witness_line.hpp"
@@ -291,12 +292,67 @@ constexpr std::array k_grant_options = {
     selector<&Grant::selinux>("selinux", "a context", "The process runs in this SELinux context."),
 };
 
+Result<void> take_each(const Value& value, Result<void> (*check)(std::string_view),
+                       std::vector<std::string>& target) {
+  target = std::get<std::vector<std::string>>(value);
+  for (const auto& one : target)
+    if (auto checked = check(one); !checked) return checked;
+  return {};
+}
+
+Result<void> take_checked(const Value& value, Result<void> (*check)(std::string_view), std::string& target) {
+  target = std::get<std::string>(value);
+  return check(target);
+}
+
+constexpr std::array k_gateway_options = {
+    Option<Gateway>{"listen", Type::text, "127.0.0.1:PORT or [::1]:PORT", "",
+                    "Where apps on this device reach it. It listens on loopback only.",
+                    [](Gateway& g, const Value& v) { return take_checked(v, check_listen, g.listen); },
+                    [](const Gateway& g) { return Value(g.listen); }},
+    Option<Gateway>{"profile", Type::text, "a profile's name", "the default profile",
+                    "Whose tokens it puts into requests.",
+                    [](Gateway& g, const Value& v) { return take_profile_name(v, g.profile); },
+                    [](const Gateway& g) { return Value(text_of(g.profile)); }},
+    Option<Gateway>{"upstream", Type::text, "https://HOST, or http:// on loopback",
+                    "the host of the profile's endpoint",
+                    "Where requests go, and with them the token. A path in it is put before theirs.",
+                    [](Gateway& g, const Value& v) { return take_checked(v, check_upstream, g.upstream); },
+                    [](const Gateway& g) { return Value(g.upstream); }},
+    Option<Gateway>{"ca_file", Type::text, "a file's path", "the profile's, if upstream is left out",
+                    "CAs to trust for upstream instead of the system's.",
+                    [](Gateway& g, const Value& v) { return take_path(v, g.ca_file); },
+                    [](const Gateway& g) { return Value(text_of(g.ca_file)); }},
+    Option<Gateway>{"client_id", Type::text, "text", "fob",
+                    "The client id that apps are configured with. It stands for nothing.",
+                    [](Gateway& g, const Value& v) { return take_checked(v, check_pair_part, g.client_id); },
+                    [](const Gateway& g) { return Value(g.client_id); }},
+    Option<Gateway>{
+        "client_secret", Type::text, "text", "fob",
+        "The secret that goes with it, and is none: every app may know it.",
+        [](Gateway& g, const Value& v) { return take_checked(v, check_pair_part, g.client_secret); },
+        [](const Gateway& g) { return Value(g.client_secret); }},
+    Option<Gateway>{"origins", Type::list, R"(["https://app.example", …])", "",
+                    "Web pages of these origins may use it, and no others.",
+                    [](Gateway& g, const Value& v) { return take_each(v, check_origin, g.origins); },
+                    [](const Gateway& g) { return Value(g.origins); }},
+    Option<Gateway>{"users", Type::list, R"(["xr", …])", "",
+                    "Processes of these users (names or numbers) may connect, and no others.",
+                    [](Gateway& g, const Value& v) { return take_each(v, check_user, g.users); },
+                    [](const Gateway& g) { return Value(g.users); }},
+    Option<Gateway>{"routes", Type::list, R"(["POST /v1/vps/map/query-form", "GET /v1/vps/map/*", …])", "",
+                    "What is passed on: * stands for one part of the path, ** at its end for any number.",
+                    [](Gateway& g, const Value& v) { return take_each(v, check_route, g.routes); },
+                    [](const Gateway& g) { return Value(g.routes); }},
+};
+
 }  // namespace
 
 std::span<const Option<Daemon>> daemon_options() { return k_daemon_options; }
 std::span<const Option<Fleet>> fleet_options() { return k_fleet_options; }
 std::span<const Option<Profile>> profile_options() { return k_profile_options; }
 std::span<const Option<Grant>> grant_options() { return k_grant_options; }
+std::span<const Option<Gateway>> gateway_options() { return k_gateway_options; }
 
 std::string_view to_string(StoreKind kind) {
   const auto found =

@@ -17,7 +17,7 @@ using Value = std::variant<std::string, std::vector<std::string>, bool>;
 
 enum class Type : std::uint8_t { text, list, boolean };
 
-/// A key of the table `T` is filled from: Daemon, Fleet, Profile or Grant.
+/// A key of the table `T` is filled from: Daemon, Fleet, Profile, Grant or Gateway.
 template <class T>
 struct Option {
   std::string_view key;
@@ -35,6 +35,7 @@ std::span<const Option<Daemon>> daemon_options();
 std::span<const Option<Fleet>> fleet_options();
 std::span<const Option<Profile>> profile_options();
 std::span<const Option<Grant>> grant_options();
+std::span<const Option<Gateway>> gateway_options();
 
 /// The multiset authority's production endpoint, the default of profiles that name no other.
 inline constexpr std::string_view k_multiset_endpoint = "https://api.multiset.ai/v1/m2m/token";

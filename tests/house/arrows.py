@@ -19,23 +19,24 @@ ROOMS = {
     "daemon/witness": {"ipc/base", "ipc/confine", "ipc/wire"},
     "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
                    "daemon/fleet"},
+    "daemon/gateway": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config"},
     "tests/authority": {"ipc/base", "ipc/wire"},
 }
 # Which rooms may include a library: the first start of the include's path that fits decides.
 LIBRARIES = {
     # Beast's parser takes its bytes as an Asio buffer; no other part of Asio is in libfob.
-    "boost/asio/buffer.hpp": {"ipc/client", "ipc/transport", "daemon/broker", "tests/authority"},
-    "curl/": {"daemon/exchanger"},
+    "boost/asio/buffer.hpp": {"ipc/client", "ipc/transport", "daemon/broker", "daemon/gateway", "tests/authority"},
+    "curl/": {"daemon/exchanger", "daemon/gateway"},
     "libsecret/": {"daemon/store"},
     "gio/": {"daemon/store"},
     "glib": {"daemon/store"},
     "seccomp.h": {"ipc/confine"},
     "openssl/": {"daemon/exchanger", "tests/authority"},
-    "boost/asio": {"ipc/transport", "daemon/broker", "tests/authority"},
-    "boost/beast": {"ipc/client", "daemon/broker", "tests/authority"},
+    "boost/asio": {"ipc/transport", "daemon/broker", "daemon/gateway", "tests/authority"},
+    "boost/beast": {"ipc/client", "daemon/broker", "daemon/gateway", "tests/authority"},
     "toml++/": {"daemon/config"},
-    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/witness", "daemon/cli", "tests/authority"},
-    "spdlog/": {"daemon/broker", "tests/authority"},
+    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/witness", "daemon/gateway", "daemon/cli", "tests/authority"},
+    "spdlog/": {"daemon/broker", "daemon/gateway", "tests/authority"},
 }
 PROJECT = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 LIBRARY = re.compile(r"^\s*#\s*include\s+<([^>]+)>")

@@ -9,7 +9,8 @@ from pathlib import Path
 NETWORK = ["libcurl", "libssl", "libcrypto", "libgnutls", "libnss", "libmbedtls"]
 # Loaded where a keyring is asked, and by nobody else.
 KEYRING = ["libsecret", "libgio", "libgobject", "libglib"]
-FORBIDDEN = {"fobd": NETWORK + KEYRING, "fob": NETWORK + KEYRING, "fob-exchange": KEYRING, "fob-witness": NETWORK + KEYRING}
+FORBIDDEN = {"fobd": NETWORK + KEYRING, "fob": NETWORK + KEYRING, "fob-exchange": KEYRING, "fob-witness": NETWORK + KEYRING,
+             "fob-gateway": KEYRING}
 # A call that the broker could reach the network with; socket() itself it needs, for Unix sockets. Whole names, or beginnings.
 FORBIDDEN_SYMBOLS = {"fobd": ["getaddrinfo*", "gethostbyname*", "res_*", "dlopen", "curl_*", "SSL_*"],
                      "fob-witness": ["getaddrinfo*", "gethostbyname*", "res_*", "dlopen", "connect", "bind"]}

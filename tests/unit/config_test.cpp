@@ -108,6 +108,27 @@ TEST(Config, EveryWrongValueIsNamedWithItsLine) {
       {"[[grant]]\nuser = \"xr\"", "name the profiles"},
       {"[profile.p]\n[[grant]]\nprofiles = [\"p\"]", "name at least one of"},
       {"[[grant]]\nprofiles = [\"p\"]\nuser = \"xr\"", "there is no [profile.p]"},
+      {"[gateway.sdk]\nlisten = \"0.0.0.0:8787\"",
+       "fob.toml:2: gateway.sdk.listen: \"0.0.0.0:8787\" is not a port on"},
+      {"[gateway.sdk]\nlisten = \"localhost:8787\"", "is not a port on loopback"},
+      {"[gateway.sdk]\nlisten = \"127.0.0.1\"", "is not a port on loopback"},
+      {"[gateway.sdk]\nlistn = \"x\"", "did you mean 'listen'"},
+      {"[gateway.sdk]\norigins = [\"*\"]", "is not an origin"},
+      {"[gateway.sdk]\norigins = [\"null\"]", "is not an origin"},
+      {"[gateway.sdk]\norigins = [\"https://app.example/\"]", "is not an origin"},
+      {"[gateway.sdk]\nroutes = [\"/v1\"]", "is not a route"},
+      {"[gateway.sdk]\nroutes = [\"GET /v1/../x\"]", "is not a route"},
+      {"[gateway.sdk]\nroutes = [\"GET /**/x\"]", "is not a route"},
+      {"[gateway.sdk]\nupstream = \"http://api.example\"", "in clear"},
+      {"[gateway.sdk]\nupstream = \"https://api.example/\"", "without a slash at its end"},
+      {"[gateway.sdk]\nclient_id = \"a:b\"", "without a colon"},
+      {"[gateway.sdk]\nusers = [\"xr\"]", "gateway.sdk.listen: say where"},
+      {"[gateway.sdk]\nlisten = \"127.0.0.1:1\"", "gateway.sdk.users: name the users"},
+      {"[gateway.sdk]\nlisten = \"127.0.0.1:1\"\nusers = [\"xr\"]", "gateway.sdk.profile: name one"},
+      {"[gateway.sdk]\nlisten = \"127.0.0.1:1\"\nusers = [\"xr\"]\nprofile = \"p\"",
+       "there is no [profile.p]"},
+      {"[gateway.\"a/b\"]\n", "a listener's name is"},
+      {"gateway = 1", "write [gateway.NAME]"},
       {"[daemon\n", "fob.toml:1: "},
       {"[profile.p]\n[profile.p]\n", "fob.toml:2: "},
   };
@@ -121,6 +142,27 @@ TEST(Config, ShowsEveryOptionAndNoProxyPassword) {
   for (const auto& option : profile_options()) EXPECT_THAT(shown, HasSubstr(option.key));
   EXPECT_THAT(shown, HasSubstr("http://***@proxy.example:3128"));
   EXPECT_EQ(shown.find("user:pass"), std::string::npos);
+}
+
+TEST(Config, AListenerThatDoesNotSayWhereToAsksTheHostOfItsProfilesEndpoint) {
+  const std::string text =
+      std::string(k_example) +
+      "[gateway.sdk]\nlisten = \"[::1]:8787\"\nusers = [\"xr\"]\n"
+      "routes = [\"GET /v1/vps/map/*\", \"POST /v1/**\"]\norigins = [\"https://app.example:8443\"]\n"
+      "[gateway.own]\nlisten = \"127.0.0.1:8788\"\nusers = [\"1000\"]\nprofile = \"issuer\"\n"
+      "upstream = \"https://onprem.example/api\"\n";
+  const auto config = parse(text, "fob.toml", "/etc/fob");
+  ASSERT_TRUE(config) << config.error().detail;
+  const Gateway& sdk = config->gateways.at("sdk");
+  EXPECT_EQ(sdk.profile, "prod-query");
+  EXPECT_EQ(sdk.upstream, "https://api.multiset.ai");
+  EXPECT_EQ(sdk.ca_file, "/etc/fob/ca.pem");
+  EXPECT_EQ(sdk.client_id + sdk.client_secret, "fobfob");
+  EXPECT_EQ(config->gateways.at("own").upstream, "https://onprem.example/api");
+  EXPECT_EQ(config->gateways.at("own").ca_file, std::nullopt);
+  const auto again = parse(show(*config), "shown", "/");
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(show(*again), show(*config));
 }
 
 TEST(Config, WhatIsShownCanBeReadAgain) {

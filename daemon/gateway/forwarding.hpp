@@ -1,0 +1,27 @@
+// Heads on their way through: what is about one connection alone stays behind (RFC 9110 §7.6.1), as does what
+// is the browser's business with us; the token is put in on the way there and nowhere else.
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "daemon/gateway/answers.hpp"
+#include "daemon/gateway/upstream.hpp"
+
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/message.hpp>
+
+#include <string>
+
+namespace fob::gateway {
+
+namespace http = boost::beast::http;
+
+UpstreamRequest to_upstream(const config::Gateway& settings, const http::request<http::buffer_body>& request,
+                            const std::string& token);
+
+/// Status and headers. Content-Length is kept: the body's bytes are passed on as they are.
+void to_app(const UpstreamAnswer& answer, http::response<http::buffer_body>& response);
+
+/// 502 or 504, in words.
+Answer failure_of_upstream(const Error& error);
+
+}  // namespace fob::gateway

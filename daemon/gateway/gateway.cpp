@@ -1,0 +1,215 @@
+#include "daemon/gateway/gateway.hpp"
+
+#include "daemon/config/gateway_checks.hpp"
+#include "daemon/gateway/peer_user.hpp"
+#include "daemon/gateway/session.hpp"
+#include "ipc/base/file.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <pwd.h>
+#include <set>
+#include <utility>
+
+namespace fob::gateway {
+namespace asio = boost::asio;
+
+namespace {
+
+using asio::ip::tcp;
+
+constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
+
+// Of each listener; a crowd beyond it waits in the kernel's queue.
+constexpr std::size_t k_most_connections = 256;
+constexpr std::chrono::milliseconds k_accept_rest{100};
+constexpr std::size_t k_max_ca_file = 4 * 1024 * 1024;
+
+Result<uid_t> user_called(const std::string& text, const std::string& listener) {
+  uid_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc{} && rest == text.data() + text.size()) return number;
+  const passwd* entry = ::getpwnam(text.c_str());  // NOLINT(concurrency-mt-unsafe): one thread asks
+  if (entry != nullptr) return entry->pw_uid;
+  return fail(ErrorCode::config, "gateway." + listener + ".users: there is no user \"" + text + "\"");
+}
+
+Result<std::set<uid_t>> users_of(const config::Gateway& settings) {
+  std::set<uid_t> users;
+  for (const auto& name : settings.users) {
+    const auto user = user_called(name, settings.name);
+    if (!user) return user.error();
+    users.insert(*user);
+  }
+  return users;
+}
+
+Result<UpstreamSettings> upstream_of(const config::Gateway& settings, const config::Profile& profile) {
+  UpstreamSettings upstream;
+  upstream.clear = settings.upstream.starts_with("http://");
+  upstream.proxy = profile.proxy;
+  if (!settings.ca_file) return upstream;
+  auto pem = read_file(*settings.ca_file, k_max_ca_file, ErrorCode::config);
+  if (!pem) return pem.error();
+  upstream.ca_pem = std::move(*pem);
+  return upstream;
+}
+
+// One listening socket and those that came by it.
+class Door : public std::enable_shared_from_this<Door> {
+ public:
+  Door(tcp::acceptor acceptor, ListenerPtr listener, std::set<uid_t> users, std::function<void(int)> count)
+      : acceptor_(std::move(acceptor)),
+        rest_(acceptor_.get_executor()),
+        listener_(std::move(listener)),
+        users_(std::move(users)),
+        count_(std::move(count)) {}
+
+  void start() { asio::co_spawn(acceptor_.get_executor(), accept_loop(shared_from_this()), asio::detached); }
+
+ private:
+  static asio::awaitable<void> accept_loop(std::shared_ptr<Door> self) {
+    while (true) {
+      auto [error, socket] = co_await self->acceptor_.async_accept(k_tuple);
+      if (!error) self->admit(std::move(socket));
+      if (error) self->listener_->log.warn("cannot accept connections: {}", error.message());
+      while (error || self->connections_ >= k_most_connections) {
+        error = {};
+        self->rest_.expires_after(k_accept_rest);
+        co_await self->rest_.async_wait(k_tuple);
+      }
+    }
+  }
+
+  void admit(tcp::socket socket) {
+    const auto user = user_at(socket.native_handle());
+    const auto& name = listener_->settings.name;
+    auto& log = listener_->log;
+    if (!user) return log.warn("{}: refused: {}", name, user.error().detail);
+    if (!users_.contains(*user))
+      return log.warn("{}: refused to user {}, who is not in gateway.{}.users", name, *user, name);
+    boost::system::error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    asio::co_spawn(acceptor_.get_executor(), attend(shared_from_this(), std::move(socket), *user),
+                   asio::detached);
+  }
+
+  static asio::awaitable<void> attend(std::shared_ptr<Door> self, tcp::socket socket, uid_t user) {
+    self->change(1);
+    try {
+      co_await serve(self->listener_, std::move(socket), user);
+    } catch (const std::exception& exception) {
+      self->listener_->log.error("a request failed: {}; please report this", exception.what());
+    }
+    self->change(-1);
+  }
+
+  void change(int by) {
+    connections_ += static_cast<std::size_t>(by);
+    count_(by);
+  }
+
+  tcp::acceptor acceptor_;
+  asio::steady_timer rest_;
+  ListenerPtr listener_;
+  std::set<uid_t> users_;
+  std::function<void(int)> count_;
+  std::size_t connections_ = 0;
+};
+
+Result<tcp::acceptor> take_handed(asio::io_context& io, const std::string& name,
+                                  std::vector<HandedDescriptor>& handed) {
+  tcp::acceptor acceptor(io);
+  const auto found =
+      std::find_if(handed.begin(), handed.end(), [&](const auto& one) { return one.name == name; });
+  if (found == handed.end()) return acceptor;
+  boost::system::error_code error;
+  acceptor.assign(tcp::v4(), found->fd.release(), error);
+  if (!error && !acceptor.local_endpoint(error).address().is_loopback()) error = asio::error::access_denied;
+  if (error)
+    return fail(ErrorCode::config,
+                "the socket \"" + name + "\" that systemd handed over does not listen on loopback");
+  return acceptor;
+}
+
+Result<tcp::acceptor> listen_at(asio::io_context& io, const config::Gateway& settings) {
+  const auto address = config::parse_listen(settings.listen);
+  if (!address) return address.error();
+  const tcp::endpoint endpoint(asio::ip::make_address(address->host), address->port);
+  tcp::acceptor acceptor(io);
+  boost::system::error_code error;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
+  if (error)
+    return fail(ErrorCode::config,
+                "gateway." + settings.name + ".listen: " + settings.listen + ": " + error.message());
+  return acceptor;
+}
+
+class Doors final : public Gateway {
+ public:
+  explicit Doors(asio::io_context& io) : io_(io), idle_(io) {}
+
+  void add(tcp::acceptor acceptor, ListenerPtr listener, std::set<uid_t> users) {
+    std::make_shared<Door>(std::move(acceptor), std::move(listener), std::move(users), [this](int by) {
+      change(by);
+    })->start();
+  }
+
+  void end_when_idle_for(std::chrono::seconds time) override {
+    patience_ = time;
+    change(0);
+  }
+
+ private:
+  void change(int by) {
+    connections_ += by;
+    idle_.cancel();
+    if (!patience_ || connections_ > 0) return;
+    idle_.expires_after(*patience_);
+    idle_.async_wait([this](const boost::system::error_code& error) {
+      if (!error && connections_ == 0) io_.stop();
+    });
+  }
+
+  asio::io_context& io_;
+  asio::steady_timer idle_;
+  std::optional<std::chrono::seconds> patience_;
+  int connections_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, const config::Config& config,
+                                               const std::filesystem::path& app_socket,
+                                               std::vector<HandedDescriptor> handed, const Clock& clock,
+                                               spdlog::logger& log) {
+  auto doors = std::make_unique<Doors>(io);
+  for (const auto& [name, settings] : config.gateways) {
+    auto users = users_of(settings);
+    if (!users) return users.error();
+    auto upstream = upstream_of(settings, *config.find(*settings.profile));
+    if (!upstream) return upstream.error();
+    auto tokens = Tokens::open(io, *settings.profile, app_socket.string(), clock);
+    if (!tokens) return tokens.error();
+    auto acceptor = take_handed(io, name, handed);
+    if (acceptor && !acceptor->is_open()) acceptor = listen_at(io, settings);
+    if (!acceptor) return acceptor.error();
+    const auto listener = std::make_shared<Listener>(Listener{
+        settings, Rules(settings), std::move(*tokens), Upstream::make(io, std::move(*upstream)), clock, log});
+    log.info("{}: {} with tokens of {} for {}", name, settings.listen, *settings.profile, settings.upstream);
+    doors->add(std::move(*acceptor), listener, std::move(*users));
+  }
+  return std::unique_ptr<Gateway>(std::move(doors));
+}
+
+}  // namespace fob::gateway

@@ -1,0 +1,35 @@
+// fob-gateway's listeners: who may connect, how many at once, and when it has been idle for long enough to
+// end.
+#pragma once
+
+#include "daemon/config/config.hpp"
+#include "ipc/base/clock.hpp"
+#include "ipc/base/handed_descriptors.hpp"
+#include "ipc/base/result.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace fob::gateway {
+
+class Gateway {
+ public:
+  /// Opens each listener that `config` names: the socket that systemd handed over under its name, or its own.
+  /// `app_socket` is fobd's. Fails with config. All but the config outlive it.
+  static Result<std::unique_ptr<Gateway>> open(boost::asio::io_context& io, const config::Config& config,
+                                               const std::filesystem::path& app_socket,
+                                               std::vector<HandedDescriptor> handed, const Clock& clock,
+                                               spdlog::logger& log);
+  virtual ~Gateway() = default;
+
+  /// Stops the loop once nobody has been connected for so long.
+  virtual void end_when_idle_for(std::chrono::seconds time) = 0;
+};
+
+}  // namespace fob::gateway

@@ -1,0 +1,83 @@
+// fob-gateway: lets unmodified SDKs and web pages on this device work with a dummy credential. On loopback it
+// speaks the vendor's API, puts fobd's token in, and passes requests on. To fobd it is an app like any other:
+// it holds no secret, and needs a grant.
+#include "daemon/config/config.hpp"
+#include "daemon/config/locations.hpp"
+#include "daemon/gateway/gateway.hpp"
+#include "ipc/base/clock.hpp"
+#include "ipc/base/confine.hpp"
+#include "ipc/base/handed_descriptors.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <curl/curl.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <unistd.h>
+#include <utility>
+
+namespace {
+
+using namespace fob;
+
+// After so long without a connection, where systemd starts it again for the next one.
+constexpr std::chrono::seconds k_idle{60};
+
+Result<void> run(const config::Locations& at, spdlog::logger& log) {
+  auto handed = take_handed_descriptors();
+  if (!handed) return handed.error();
+  const bool activated = !handed->empty();
+  const auto config = config::load(at.config_file);
+  if (!config) return config.error();
+  if (config->gateways.empty())
+    return fail(ErrorCode::config, at.config_file.string() + " configures no listener; add [gateway.NAME]");
+
+  const SystemClock clock;
+  boost::asio::io_context io(1);
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const auto& error, int) {
+    if (!error) io.stop();
+  });
+  auto gateway = gateway::Gateway::open(io, *config, at.app_socket(), std::move(*handed), clock, log);
+  if (!gateway) return gateway.error();
+  if (activated) (*gateway)->end_when_idle_for(k_idle);
+  io.run();
+  // Without farewells: a thread of ours may be waiting for fobd, and nothing here outlives the process.
+  log.flush();
+  ::_exit(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forbid_dumps();
+  std::signal(SIGPIPE, SIG_IGN);
+  CLI::App app("Lets SDKs and web pages on this device use fob's tokens with a dummy credential.",
+               "fob-gateway");
+  config::LocationFlags flags;
+  app.add_option("--config", flags.config, "the configuration file")->type_name("FILE");
+  app.add_option("--runtime-dir", flags.runtime_dir, "where fobd's sockets are")->type_name("DIR");
+  app.add_option("--state-dir", flags.state_dir, "where the state is")->type_name("DIR");
+  app.set_version_flag("--version", "fob-gateway " FOB_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : traits(ErrorCode::usage).exit_status;
+  }
+  try {
+    spdlog::logger log("fob-gateway", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    if (::curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+      throw std::runtime_error("libcurl does not start");
+    const auto at = config::locate_daemon(flags, config::process_environment, ::geteuid() == 0);
+    const auto done = run(at, log);
+    std::fprintf(stderr, "fob-gateway: %s\n", done.error().detail.c_str());
+    return traits(done.error().code).exit_status;
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "fob-gateway: %s\n", exception.what());
+  }
+  return traits(ErrorCode::internal).exit_status;
+}

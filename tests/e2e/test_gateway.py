@@ -1,0 +1,194 @@
+"""fob-gateway: the vendor's API on loopback, with a dummy credential, against the real daemon and a real TLS upstream."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from fob import Installation, Sandbox, wait_until
+from gateway import PAGE, PAIR, Gateway, free_port, listener
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user is for root to be")
+
+
+@pytest.fixture
+def sandbox(tmp_path):
+    sandbox = Sandbox(tmp_path / "authority", "--tls")
+    yield sandbox
+    sandbox.stop()
+
+
+@pytest.fixture
+def installation(tmp_path, sandbox):
+    directory = tmp_path / "device"
+    directory.mkdir()
+    installation = Installation(directory)
+    installation.port = free_port()
+    installation.configure_for(sandbox, extra=listener(installation.port))
+    installation.credential = sandbox.create_credential()
+    installation.enrol(installation.credential)
+    installation.start()
+    yield installation
+    installation.stop()
+
+
+@pytest.fixture
+def gateway(installation):
+    gateway = Gateway(installation, installation.port)
+    yield gateway
+    assert gateway.process.poll() is None, gateway.log.read_text()
+    assert gateway.stop() == 0
+
+
+def test_the_vendors_token_route_gives_the_current_token(gateway, installation, sandbox):
+    status, headers, body = gateway.token()
+    answer = json.loads(body)
+    assert status == 200 and set(answer) == {"token", "expiresOn"}
+    assert headers["Cache-Control"] == "no-store"
+    assert answer["token"] == installation.app.token()[1]["access_token"]
+    assert sandbox.call_api(answer["token"]) == 200
+    left = time.mktime(time.strptime(answer["expiresOn"], "%Y-%m-%dT%H:%M:%SZ")) - time.mktime(time.gmtime())
+    assert 0 < left <= 300
+    exchanges = sandbox.exchanges()
+    for _ in range(20):
+        assert gateway.token()[0] == 200
+    assert sandbox.exchanges() == exchanges, "a token that is at hand costs no exchange"
+
+
+def test_oauths_token_route_takes_the_pair_by_header_and_by_form(gateway):
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, _, body = gateway.request("POST", "/oauth/token", "grant_type=client_credentials&client_id=fob&client_secret=fob", form)
+    assert status == 200 and json.loads(body)["token_type"] == "Bearer" and json.loads(body)["expires_in"] > 0
+    assert gateway.request("POST", "/oauth/token", "grant_type=client_credentials", {**form, "Authorization": PAIR})[0] == 200
+    assert gateway.request("POST", "/oauth/token", "grant_type=client_credentials&client_id=fob&client_secret=x", form)[0] == 401
+    assert gateway.request("POST", "/oauth/token", "grant_type=password", {**form, "Authorization": PAIR})[0] == 400
+
+
+def test_another_pair_is_refused_with_what_to_do(gateway):
+    for authorization in ("Basic Zm9vOmJhcg==", "Basic", "Bearer x", "", "Basic " + "A" * 5000):
+        status, headers, body = gateway.token({"Authorization": authorization})
+        assert status == 401 and headers["WWW-Authenticate"].startswith("Basic")
+        assert "gateway.sdk" in json.loads(body)["error"]
+
+
+def test_requests_go_to_the_upstream_with_the_token_put_in(gateway, sandbox):
+    status, _, body = gateway.request("POST", "/v1/vps/map/query-form", b"\xff" * 300_000, {"Authorization": "Bearer dummy"})
+    assert status == 200 and json.loads(body)["poseFound"]
+    status, _, body = gateway.request("GET", "/v1/vps/map/hall-1?full=1")
+    assert status == 200 and json.loads(body)["code"] == "hall-1"
+    pieces = (b"x" * 1000 for _ in range(100))
+    assert gateway.request("POST", "/v1/vps/map/query", pieces, {"Transfer-Encoding": "chunked"}, encode_chunked=True)[0] == 200
+    assert sandbox.admin("GET", "/stats")["api"]["accepted"] == 3
+
+
+def test_a_route_that_is_not_allowed_never_reaches_the_upstream(gateway, sandbox):
+    for method, target in (("DELETE", "/v1/vps/map/hall-1"), ("POST", "/v2/vps/map"), ("GET", "/v1/vps/map/a/b"), ("GET", "/v1/vps/map/..%2fx"),
+                           ("GET", "/v1/vps/map/../x"), ("GET", "/v1//vps/map"), ("GET", "/v1/vps/map/"), ("GET", "/sandbox/credentials")):
+        status, _, body = gateway.request(method, target)
+        assert status in (400, 403), target
+        assert json.loads(body)["error"]
+    stats = sandbox.admin("GET", "/stats")["api"]
+    assert stats["total"] == 0
+
+
+def test_a_token_that_upstream_refuses_is_replaced_and_the_request_sent_again(gateway, installation, sandbox):
+    sandbox.settings(lifetime_s=20)
+    assert installation.fob("refresh").returncode == 0
+    old_enough = time.monotonic() + 2.2
+    first = json.loads(gateway.token()[2])["token"]
+    wait_until(lambda: time.monotonic() > old_enough, "the token is a tenth of its life old, and may be replaced")
+    sandbox.fault("status", status=401, routes="api", count=1)
+    status, _, body = gateway.request("POST", "/v1/vps/map/query-form", b"\xff" * 1_000_000)
+    assert status == 200 and json.loads(body)["poseFound"]
+    assert json.loads(gateway.token()[2])["token"] != first
+    sandbox.fault("status", status=401, routes="api")
+    assert gateway.request("GET", "/v1/vps/map")[0] == 401, "once is enough"
+    sandbox.mend()
+    assert gateway.request("GET", "/v1/vps/map")[0] == 200
+
+
+def test_a_page_of_an_allowed_origin_may_and_any_other_may_not(gateway, sandbox):
+    status, headers, _ = gateway.token({"Origin": PAGE, "Sec-Fetch-Site": "cross-site"})
+    assert status == 200 and headers["Access-Control-Allow-Origin"] == PAGE and headers.get_all("Vary") == ["Origin"]
+    total = sandbox.admin("GET", "/stats")["api"]["total"]
+    for foreign in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": PAGE + ".evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+                    {"Sec-Fetch-Site": "same-site"}):
+        status, headers, body = gateway.token(foreign)
+        assert status == 403 and "token" not in json.loads(body)
+        assert headers["Access-Control-Allow-Origin"] is None
+        assert gateway.request("GET", "/v1/vps/map", None, foreign)[0] == 403
+    assert sandbox.admin("GET", "/stats")["api"]["total"] == total
+
+
+def test_a_preflight_is_answered_for_what_would_be_allowed(gateway):
+    asked = {"Origin": PAGE, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization",
+             "Access-Control-Request-Private-Network": "true"}
+    status, headers, body = gateway.request("OPTIONS", "/v1/vps/map/query-form", None, asked)
+    assert status == 204 and body == b""
+    assert headers["Access-Control-Allow-Methods"] == "POST" and headers["Access-Control-Allow-Headers"] == "authorization"
+    assert headers["Access-Control-Allow-Private-Network"] == "true" and headers["Access-Control-Allow-Origin"] == PAGE
+    assert gateway.request("OPTIONS", "/v1/vps/map/query-form", None, {**asked, "Origin": "https://evil.example"})[0] == 403
+    assert gateway.request("OPTIONS", "/v2/vps/map", None, asked)[0] == 403
+
+
+def test_a_name_that_was_made_to_lead_here_is_refused(gateway):
+    for host in ("evil.example", f"evil.example:{gateway.port}", "127.0.0.1", "localhost:1"):
+        status, _, body = gateway.token({"Host": host})
+        assert status == 421 and "token" not in json.loads(body)
+    assert gateway.token({"Host": f"localhost:{gateway.port}"})[0] == 200
+
+
+@pytest.mark.parametrize("request_text", [
+    "POST /v1/m2m/token HTTP/1.1\r\nHost: HOST\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+    "POST /v1/m2m/token HTTP/1.1\r\nHost: HOST\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "POST /v1/m2m/token HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "POST /v1/m2m/token HTTP/1.1\nHost: HOST\nContent-Length: 2\n\n{}",
+    "POST /v1/m2m/token HTTP/1.1\r\nHost: HOST\r\nX: a\r\n b\r\nContent-Length: 2\r\n\r\n{}",
+    "POST http://127.0.0.1/v1/m2m/token HTTP/1.1\r\nHost: HOST\r\nContent-Length: 2\r\n\r\n{}",
+    "GET /v1/vps/map HTTP/1.1\r\nHost: HOST\r\nHost: evil.example\r\n\r\n",
+    "GET /v1/vps/map HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "GET /v1/vps/map HTTP/1.0\r\nHost: HOST\r\n\r\n",
+    "GET /v1/vps/map HTTP/1.1\r\n\r\n",
+    "CONNECT 127.0.0.1:443 HTTP/1.1\r\nHost: HOST\r\n\r\n",
+])
+def test_what_two_servers_could_read_differently_is_refused(gateway, sandbox, request_text):
+    answer = gateway.raw(request_text.replace("\r\nContent-Length", f"\r\nAuthorization: {PAIR}\r\nContent-Length", 1))
+    assert answer.startswith("HTTP/1.1 4"), answer
+    assert "\r\nHTTP/1.1 " not in answer and '"token"' not in answer
+    assert sandbox.admin("GET", "/stats")["api"]["total"] == 0
+
+
+def test_a_dead_upstream_is_told_and_harms_nobody_else(gateway, installation, sandbox):
+    assert gateway.token()[0] == 200
+    sandbox.fault("reset", routes="api", count=1)
+    status, headers, body = gateway.request("POST", "/v1/vps/map/query-form", b"x" * 1000)
+    assert status == 502 and headers["Retry-After"] == "1" and json.loads(body)["error"].startswith("upstream: ")
+    sandbox.fault("hang", routes="api", count=1)
+    slow = subprocess.Popen(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{gateway.port}/v1/vps/map"])
+    wait_until(lambda: sandbox.admin("GET", "/stats")["api"]["faulted"] == 2, "the slow one is under way")
+    for _ in range(10):
+        assert gateway.request("GET", "/v1/vps/map")[0] == 200
+    slow.kill()
+    slow.wait()
+
+
+def test_without_fobd_it_says_so(gateway, installation):
+    installation.stop()
+    for status, headers, body in (gateway.token(), gateway.request("GET", "/v1/vps/map")):
+        assert status == 503 and headers["Retry-After"] == "1"
+        assert "fobd is not running" in json.loads(body)["error"]
+    installation.start()
+    assert gateway.request("GET", "/v1/vps/map")[0] == 200
+
+
+@ROOT
+def test_a_user_who_is_not_allowed_gets_nothing(gateway):
+    code = (f"import socket; s = socket.create_connection(('127.0.0.1', {gateway.port}))\n"
+            f"try: s.sendall(b'POST /v1/m2m/token HTTP/1.1\\r\\nHost: 127.0.0.1:{gateway.port}\\r\\nAuthorization: {PAIR}\\r\\nContent-Length: 0\\r\\n\\r\\n')\n"
+            "except OSError: pass\n"
+            "try: print(len(s.recv(100)))\nexcept ConnectionError: print(0)\n")
+    done = subprocess.run([sys.executable, "-c", code], user=65534, group=65534, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "0\n", done.stderr
+    assert "user 65534" in gateway.log.read_text()
+    assert gateway.token()[0] == 200
