@@ -55,7 +55,8 @@ constexpr std::chrono::seconds k_piece_deadline{30};
 // What was sent of a request's body, in case it has to be sent again.
 class Kept {
  public:
-  explicit Kept(Listener& listener) : listener_(listener) {}
+  /// Of a body of `size` bytes; 0 where that is not known.
+  Kept(Listener& listener, std::uint64_t size) : listener_(listener), whole_(size <= k_max_kept) {}
   Kept(const Kept&) = delete;
   Kept& operator=(const Kept&) = delete;
   ~Kept() { drop(); }
@@ -79,7 +80,7 @@ class Kept {
 
   Listener& listener_;
   std::string bytes_;
-  bool whole_ = true;
+  bool whole_;
 };
 
 // An answer of upstream's on its way to the app.
@@ -237,7 +238,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   asio::awaitable<bool> pass_on() {
     clear_deadline();
-    kept_.emplace(*listener_);
+    kept_.emplace(*listener_, parser_->content_length().value_or(0));
     auto token = co_await listener_->tokens->get();
     std::optional<Error> failed;
     if (!token) failed = token.error();
