@@ -69,8 +69,8 @@ Answer launch(std::vector<std::string> words, int input, int output, UniqueFd& p
   if (::access(words.front().c_str(), X_OK) != 0) return {-1, errno};
   int made = -1;
   // Not clone3(2): a unit with RestrictNamespaces= is refused that, since a filter cannot see its flags.
-  const auto pid = static_cast<pid_t>(
-      ::syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, nullptr, &made, nullptr, nullptr));
+  const auto pid =
+      static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, nullptr, &made, nullptr, nullptr));
   if (pid == 0) become(arguments.data(), variables.data(), input, output);
   if (pid < 0) return {-1, errno};
   pidfd.reset(made);

@@ -34,7 +34,8 @@ struct Surroundings {
   std::function<void(const std::string& profile, const std::string& purpose, const core::Resumption& state)>
       keep = [](const auto&, const auto&, const auto&) {};
   FactSources facts = {};
-  /// Notices what the device went through without telling anybody, such as a sleep; called before each answer.
+  /// Notices what the device went through without telling anybody, such as a sleep; called before each
+  /// answer.
   std::function<void()> look = [] {};
   /// Where records of the audit go, beside those who follow it.
   AuditSink audit = [](const auto&) {};

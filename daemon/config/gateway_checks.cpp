@@ -21,7 +21,7 @@ bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 // Parts of a route's path are compared as they stand, so nothing may stand there that a server reads in
 // another way.
 bool is_plain_part(std::string_view part) {
-  constexpr std::string_view k_others = "-._~!$&'()+,;=:@";
+  constexpr std::string_view k_others = "-._~!$&'()+,=:@";
   return part != "." && part != ".." && std::all_of(part.begin(), part.end(), [&](char c) {
            const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || is_upper(c);
            return alphanumeric || k_others.find(c) != k_others.npos;

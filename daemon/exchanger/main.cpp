@@ -22,8 +22,9 @@
 #include <string>
 #include <unistd.h>
 
-// Debian's libcurl brings GnuTLS for protocols that are never spoken here, and OpenSSL for the one that is. What
-// GnuTLS would make ready before main() is left undone by whoever defines this (its manual, "Initialization").
+// Debian's libcurl brings GnuTLS for protocols that are never spoken here, and OpenSSL for the one that is.
+// What GnuTLS would make ready before main() is left undone by whoever defines this (its manual,
+// "Initialization").
 extern "C" int _gnutls_global_init_skip();  // NOLINT(bugprone-reserved-identifier): GnuTLS's name for it
 extern "C" int _gnutls_global_init_skip() { return 1; }
 

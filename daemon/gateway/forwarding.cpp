@@ -26,6 +26,8 @@ constexpr std::array<std::string_view, 10> k_hop_by_hop = {"Connection",
 // Between the browser and us, or replaced.
 constexpr std::array<std::string_view, 6> k_of_the_app = {"Host",   "Authorization", "Content-Length",
                                                           "Cookie", "Origin",        "Referer"};
+constexpr std::array<std::string_view, 1> k_length = {"Content-Length"};
+constexpr std::array<std::string_view, 3> k_with_body = {"POST", "PUT", "PATCH"};
 constexpr std::array<std::string_view, 2> k_of_browsers = {"Sec-", "Access-Control-"};
 constexpr std::array<std::string_view, 3> k_of_upstream = {"Set-Cookie", "Alt-Svc",
                                                            "Strict-Transport-Security"};
@@ -67,6 +69,9 @@ UpstreamRequest to_upstream(const config::Gateway& settings, const http::request
   if (!length.empty() &&
       std::from_chars(length.data(), length.data() + length.size(), size).ec == std::errc{})
     out.body_size = size;
+  // Many servers demand a length of these, be it none.
+  const bool may_have_body = is_one_of(k_with_body, out.method);
+  if (may_have_body && !out.body_size && !request.chunked()) out.body_size = 0;
   out.has_body = out.body_size || request.chunked();
   return out;
 }
@@ -79,7 +84,7 @@ void to_app(const UpstreamAnswer& answer, http::response<http::buffer_body>& res
     if (is_one_of(std::array<std::string_view, 1>{"Connection"}, name)) connection += "," + value;
   http::token_list named(connection);
   for (const auto& [name, value] : answer.headers)
-    if (!is_one_of(k_hop_by_hop, name) && !is_one_of(k_of_upstream, name) &&
+    if (!is_one_of(k_hop_by_hop, name) && !is_one_of(k_of_upstream, name) && !is_one_of(k_length, name) &&
         !starts_with_one_of(k_of_browsers, name) && !named.exists(name))
       response.insert(boosted(name), boosted(value));
 }

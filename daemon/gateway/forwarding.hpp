@@ -18,7 +18,7 @@ namespace http = boost::beast::http;
 UpstreamRequest to_upstream(const config::Gateway& settings, const http::request<http::buffer_body>& request,
                             const std::string& token);
 
-/// Status and headers. Content-Length is kept: the body's bytes are passed on as they are.
+/// Status and headers. How the body is delimited is the caller's to say.
 void to_app(const UpstreamAnswer& answer, http::response<http::buffer_body>& response);
 
 /// 502 or 504, in words.

@@ -31,7 +31,9 @@ bool is_harmless_escape(std::string_view digits) {
 }
 
 bool is_plain_part(std::string_view part) {
-  if (part.empty() || part == "." || part == "..") return false;
+  // Some servers take what follows a semicolon away before they look at the dots.
+  const auto name = part.substr(0, part.find(';'));
+  if (name.empty() || name == "." || name == "..") return false;
   for (std::size_t i = 0; i < part.size(); ++i) {
     const char c = part[i];
     if (c <= 0x20 || c >= 0x7f || c == '\\' || c == '#') return false;
@@ -68,7 +70,10 @@ Rules::Rules(const config::Gateway& gateway)
   if (!address) return;
   const std::string port = ":" + std::to_string(address->port);
   const bool v6 = address->host.find(':') != std::string::npos;
-  hosts_ = {"localhost" + port, (v6 ? "[" + address->host + "]" : address->host) + port};
+  const std::string own = v6 ? "[" + address->host + "]" : address->host;
+  hosts_ = {"localhost" + port, own + port};
+  // The scheme's port is left out (RFC 9110 §4.2.3).
+  if (address->port == 80) hosts_ = {"localhost" + port, own + port, "localhost", own};
 }
 
 Verdict Rules::judge(const Head& head) const {
@@ -81,7 +86,7 @@ Verdict Rules::judge(const Head& head) const {
     return refused(403, "pages of " + std::string(head.origin) + " may not use fob-gateway; see gateway." +
                             name_ + ".origins in fob.toml");
   // Images, links and forms of a foreign page come without an Origin, or with that of the browser.
-  if (!page && !head.fetch_site.empty())
+  if (!page && !head.browser.empty())
     return refused(403, "a browser sent this, and does not say for which origin; use fetch()");
   if (head.method == "OPTIONS" && page && !head.asked_method.empty()) {
     Verdict verdict = judge_route(head, head.asked_method);

@@ -18,7 +18,7 @@ struct Head {
   std::string_view target;
   std::string_view host;
   std::string_view origin;
-  std::string_view fetch_site;    ///< Sec-Fetch-Site (W3C Fetch Metadata): only browsers send it
+  std::string_view browser;       ///< what only browsers send, such as Sec-Fetch-Site (W3C Fetch Metadata)
   std::string_view asked_method;  ///< Access-Control-Request-Method, of a preflight
   bool asks_for_private_network;  ///< Access-Control-Request-Private-Network: true
 };

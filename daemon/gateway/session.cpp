@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 namespace fob::gateway {
@@ -138,9 +139,17 @@ class Session : public std::enable_shared_from_this<Session> {
             view_of(message.target()),
             view_of(message[http::field::host]),
             view_of(message[http::field::origin]),
-            view_of(message["Sec-Fetch-Site"]),
+            mark_of_a_browser(),
             view_of(message[http::field::access_control_request_method]),
             message["Access-Control-Request-Private-Network"] == "true"};
+  }
+
+  std::string_view mark_of_a_browser() const {
+    const auto& message = parser_->get();
+    for (const char* name : {"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Referer"})
+      if (const auto value = view_of(message[name]); !value.empty()) return value;
+    const auto agent = view_of(message[http::field::user_agent]);
+    return agent.starts_with("Mozilla/") ? agent : std::string_view();
   }
 
   // What is wrong with it, "" where it is good; nothing where the connection is over.
@@ -222,6 +231,7 @@ class Session : public std::enable_shared_from_this<Session> {
     if (beast::iequals(parser_->get()[http::field::expect], "100-continue") &&
         !std::exchange(went_on_, true)) {
       const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      set_deadline(k_piece_deadline);
       const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(go_on), k_tuple);
       if (error) co_return std::nullopt;
     }
@@ -308,7 +318,8 @@ class Session : public std::enable_shared_from_this<Session> {
     response.keep_alive(keep_alive);
     const bool bodiless =
         parser_->get().method() == http::verb::head || head.status == 204 || head.status == 304;
-    if (!bodiless && !response.has_content_length()) response.chunked(true);
+    if (head.body_size) response.content_length(*head.body_size);
+    if (!bodiless && !head.body_size) response.chunked(true);
     response.body().data = nullptr;
     response.body().more = !bodiless;
     set_deadline(k_piece_deadline);
@@ -352,7 +363,12 @@ class Session : public std::enable_shared_from_this<Session> {
         read && parser_->is_header_done() && parser_->is_done() && parser_->get().keep_alive();
     response.keep_alive(keep_alive);
     set_deadline(k_piece_deadline);
-    const auto [error, size] = co_await http::async_write(socket_, response, k_tuple);
+    http::response_serializer<http::string_body> serializer(response);
+    const bool bodiless = parser_->is_header_done() && parser_->get().method() == http::verb::head;
+    boost::system::error_code error;
+    if (bodiless)
+      std::tie(error, std::ignore) = co_await http::async_write_header(socket_, serializer, k_tuple);
+    if (!bodiless) std::tie(error, std::ignore) = co_await http::async_write(socket_, serializer, k_tuple);
     served_ = true;
     co_return !error && keep_alive;
   }

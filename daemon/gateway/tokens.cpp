@@ -88,10 +88,20 @@ class Runner {
       locked.unlock();
       auto answer = answer_to(errand->rejected);
       locked.lock();
+      finish(errand->rejected, answer);
       finished_.push_back({errand, std::move(answer)});
       const std::uint64_t one = 1;
       static_cast<void>(!::write(done_, &one, sizeof one));
     }
+  }
+
+  // Who asked the same meanwhile has waited for this answer, too.
+  void finish(const std::string& rejected, const Result<Token>& answer) {
+    std::erase_if(waiting_, [&](const ErrandPtr& waiting) {
+      const bool same = waiting->rejected == rejected;
+      if (same) finished_.push_back({waiting, answer});
+      return same;
+    });
   }
 
   Result<Token> answer_to(const std::string& rejected) {
@@ -118,7 +128,8 @@ class LibfobTokens final : public Tokens, public std::enable_shared_from_this<Li
       : executor_(io.get_executor()),
         source_(std::move(source)),
         done_(io, done.release()),
-        runner_(*source_, done_.native_handle()) {}
+        gets_(*source_, done_.native_handle()),
+        rejections_(*source_, done_.native_handle()) {}
 
   void start() { asio::co_spawn(executor_, hear(shared_from_this()), asio::detached); }
 
@@ -141,7 +152,7 @@ class LibfobTokens final : public Tokens, public std::enable_shared_from_this<Li
   asio::awaitable<Result<Token>> run(std::string rejected) {
     const auto self = shared_from_this();
     const auto errand = std::make_shared<Errand>(executor_, std::move(rejected));
-    runner_.send(errand);
+    (errand->rejected.empty() ? gets_ : rejections_).send(errand);
     while (!errand->answer) co_await errand->done.sleep();
     co_return std::move(*errand->answer);
   }
@@ -152,17 +163,19 @@ class LibfobTokens final : public Tokens, public std::enable_shared_from_this<Li
       const auto into = asio::buffer(&count, sizeof count);
       const auto [error, size] = co_await self->done_.async_read_some(into, k_tuple);
       if (error) co_return;
-      for (auto& [errand, answer] : self->runner_.take_done()) {
-        errand->answer = std::move(answer);
-        errand->done.wake();
-      }
+      for (auto* runner : {&self->gets_, &self->rejections_})
+        for (auto& [errand, answer] : runner->take_done()) {
+          errand->answer = std::move(answer);
+          errand->done.wake();
+        }
     }
   }
 
   asio::any_io_executor executor_;
   std::unique_ptr<client::TokenSource> source_;
   asio::posix::stream_descriptor done_;
-  Runner runner_;
+  Runner gets_;
+  Runner rejections_;  ///< these take as long as an exchange does
 };
 
 }  // namespace

@@ -22,9 +22,12 @@ namespace {
 constexpr long k_connect_timeout_ms = 10'000;
 // An upstream that neither takes nor gives a byte for so long has gone.
 constexpr long k_silence_s = 60;
+// Servers close what is idle after a minute or so, and a request that meets that cannot be told from a
+// failure.
+constexpr long k_reuse_s = 30;
 // The least that libcurl takes: a device has many small requests, and few large ones.
 constexpr long k_buffer = 16 * 1024;
-constexpr long k_most_connections = 128;
+constexpr long k_most_connections = 256;
 constexpr std::size_t k_max_head = 64 * 1024;
 // A hashed directory: OpenSSL reads the one certificate it needs, where the bundle would have it parse all.
 constexpr const char* k_system_cas = "/etc/ssl/certs";
@@ -50,6 +53,11 @@ class CurlTransfer final : public Transfer, public std::enable_shared_from_this<
     while (!piece_.empty() && !outcome_ && !head_is_whole_) co_await changed_.sleep();
     const bool taken = piece_.empty();
     piece_ = {};
+    if (head_is_whole_ && !taken) {
+      // What upstream did not hear would be taken for the beginning of another request.
+      set(CURLOPT_FORBID_REUSE, 1L);
+      end_of_body();
+    }
     co_return taken && !outcome_;
   }
 
@@ -134,7 +142,8 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
     auto transfer =
         std::make_shared<CurlTransfer>(shared_from_this(), settings_, std::move(request), io_.get_executor());
     transfers_[transfer->handle()] = transfer.get();
-    curl_multi_add_handle(multi_.get(), transfer->handle());
+    if (curl_multi_add_handle(multi_.get(), transfer->handle()) != CURLM_OK)
+      transfer->done(CURLE_FAILED_INIT);
     return transfer;
   }
 
@@ -146,7 +155,7 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
   // What is watched of one of libcurl's sockets. It is closed by libcurl, never by Asio, and its number may
   // mean another one right after it was let go.
   struct Watch {
-    Watch(asio::io_context& io, int fd) : descriptor(io, fd) {}
+    explicit Watch(asio::io_context& io) : descriptor(io) {}
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch() { let_go(); }
@@ -160,18 +169,26 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
   };
   using WatchPtr = std::shared_ptr<Watch>;
 
-  void watch(int fd, int wanted) {
+  // False where the loop cannot watch any more.
+  bool watch(int fd, int wanted) {
     if (wanted == CURL_POLL_REMOVE) {
       const auto found = watches_.find(fd);
-      if (found == watches_.end()) return;
+      if (found == watches_.end()) return true;
       found->second->let_go();
       watches_.erase(found);
-      return;
+      return true;
     }
     auto& watch = watches_[fd];
-    if (!watch) watch = std::make_shared<Watch>(io_, fd);
+    if (!watch) watch = std::make_shared<Watch>(io_);
+    boost::system::error_code error;
+    if (!watch->descriptor.is_open()) watch->descriptor.assign(fd, error);
+    if (error) {
+      watches_.erase(fd);
+      return false;
+    }
     watch->wanted = wanted;
     await(watch);
+    return true;
   }
 
   void await(const WatchPtr& watch) {
@@ -204,8 +221,7 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
   }
 
   static int on_socket(CURL*, curl_socket_t fd, int wanted, void* self, void*) {
-    static_cast<Curl*>(self)->watch(fd, wanted);
-    return 0;
+    return static_cast<Curl*>(self)->watch(fd, wanted) ? 0 : -1;
   }
 
   static int on_timer(CURLM*, long milliseconds, void* self) {
@@ -246,6 +262,8 @@ CurlTransfer::~CurlTransfer() { curl_->forget(handle_.get()); }
 void CurlTransfer::set_limits() {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT_MS, k_connect_timeout_ms);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs would be waited for, and all others with it
+  set(CURLOPT_MAXAGE_CONN, k_reuse_s);
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, k_silence_s);
   set(CURLOPT_BUFFERSIZE, k_buffer);
@@ -346,6 +364,7 @@ std::size_t CurlTransfer::on_head(char* line, std::size_t one, std::size_t count
   if (transfer.head_size_ > k_max_head) return 0;
   long status = 0;
   curl_easy_getinfo(transfer.handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  if (status == 101) return 0;  // nobody asked for another protocol
   const std::string_view text(line, size);
   if ((text == "\r\n" || text == "\n") && status >= 200) {
     transfer.head_is_whole_ = true;
@@ -377,6 +396,12 @@ UpstreamAnswer CurlTransfer::answer() const {
   curl_header* header = nullptr;
   while ((header = curl_easy_nextheader(handle_.get(), CURLH_HEADER, -1, header)) != nullptr)
     answer.headers.push_back({header->name, header->value});
+  const bool coded = std::any_of(answer.headers.begin(), answer.headers.end(), [](const Header& h) {
+    return curl_strequal(h.name.c_str(), "Transfer-Encoding") != 0;
+  });
+  curl_off_t size = -1;
+  curl_easy_getinfo(handle_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+  if (!coded && size >= 0) answer.body_size = static_cast<std::uint64_t>(size);
   return answer;
 }
 

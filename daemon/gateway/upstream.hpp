@@ -34,6 +34,7 @@ struct UpstreamRequest {
 struct UpstreamAnswer {
   int status = 0;
   std::vector<Header> headers;
+  std::optional<std::uint64_t> body_size;  ///< as the body is delimited by, or would be of HEAD
 };
 
 /// One request and its answer. One thread, the loop's, and one coroutine at a time.

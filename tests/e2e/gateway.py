@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 
 from fob import BIN, PATIENCE, wait_until
 
@@ -68,3 +69,44 @@ class Gateway:
     def stop(self):
         self.process.terminate()
         return self.process.wait(PATIENCE)
+
+
+class ScriptedUpstream:
+    """A server on loopback that answers each head with the bytes it was given; without any it hangs up."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.heads = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.connections = []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            self.connections.append(connection)
+            threading.Thread(target=self.converse, args=(connection,), daemon=True).start()
+
+    def converse(self, connection):
+        heard = b""
+        try:
+            while piece := connection.recv(4096):
+                heard += piece
+                while b"\r\n\r\n" in heard:
+                    head, _, heard = heard.partition(b"\r\n\r\n")
+                    self.heads.append(head.decode("latin-1"))
+                    connection.sendall(self.answer)
+                if self.heads and not self.answer:
+                    break
+        except OSError:
+            pass
+        connection.close()
+
+    def stop(self):
+        self.listener.close()
+        for connection in self.connections:
+            connection.close()

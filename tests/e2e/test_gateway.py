@@ -1,13 +1,16 @@
 """fob-gateway: the vendor's API on loopback, with a dummy credential, against the real daemon and a real TLS upstream."""
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fob import Installation, Sandbox, wait_until
-from gateway import PAGE, PAIR, Gateway, free_port, listener
+from fob import PATIENCE, Installation, Sandbox, wait_until
+from gateway import PAGE, PAIR, QUERIES, Gateway, ScriptedUpstream, free_port, listener
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user is for root to be")
 
@@ -180,6 +183,82 @@ def test_without_fobd_it_says_so(gateway, installation):
         assert "fobd is not running" in json.loads(body)["error"]
     installation.start()
     assert gateway.request("GET", "/v1/vps/map")[0] == 200
+
+
+@pytest.fixture
+def before(installation, sandbox):
+    """A gateway before an upstream that answers as the test says."""
+    started = []
+
+    def start(answer):
+        upstream = ScriptedUpstream(answer)
+        installation.configure_for(sandbox, extra=listener(installation.port, [*QUERIES, "HEAD /v1/vps/map"], upstream=upstream.url))
+        started.extend([upstream, Gateway(installation, installation.port)])
+        return started[-1], upstream
+
+    yield start
+    for one in reversed(started):
+        one.stop()
+
+
+def test_an_answer_is_delimited_as_it_was_heard_and_no_otherwise(before):
+    gateway, _ = before(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
+    for _ in range(3):
+        connection.request("GET", "/v1/vps/map")
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read() == b"hello"
+
+
+def test_another_protocol_that_nobody_asked_for_is_no_answer(before):
+    gateway, _ = before(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n" + b"x" * 100_000)
+    assert gateway.request("GET", "/v1/vps/map")[0] == 502
+
+
+def test_an_answer_before_the_requests_end_comes_through(before):
+    gateway, upstream = before(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n0\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as connection:
+        connection.sendall(f"POST /v1/vps/map/query HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nContent-Length: 9000000\r\n\r\n".encode())
+        wait_until(lambda: upstream.heads, "upstream has heard the head, and answered")
+        connection.settimeout(0.2)
+        got = b""
+        while not got.endswith(b"0\r\n\r\n"):
+            try:
+                connection.sendall(b"x" * 10_000)
+                got += connection.recv(65536)
+            except TimeoutError:
+                pass
+    assert got.startswith(b"HTTP/1.1 200") and b"early" in got and b"Connection: close" in got
+
+
+def test_head_is_answered_without_a_body_and_the_connection_goes_on(before):
+    gateway, upstream = before(b"")
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE)
+    for method, status in (("HEAD", 502), ("GET", 502), ("HEAD", 502)):
+        connection.request(method, "/v1/vps/map")
+        answer = connection.getresponse()
+        assert answer.status == status and bool(answer.read()) == (method == "GET")
+
+
+def test_a_post_without_a_body_has_a_length_and_the_token_for_the_upstream_alone(before):
+    gateway, upstream = before(b"HTTP/1.1 204 No Content\r\nConnection: X-Private\r\nX-Private: 1\r\nSet-Cookie: a=b\r\n\r\n")
+    answer = gateway.raw("POST /v1/vps/map/query HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer mine\r\nCookie: a=b\r\nX-App: yes\r\n"
+                         "Connection: X-Hop\r\nX-Hop: 1\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 204") and "X-Private" not in answer and "Cookie" not in answer
+    head = upstream.heads[0].lower()
+    assert "content-length: 0" in head and "x-app: yes" in head and "authorization: bearer ey" in head
+    assert "mine" not in head and "cookie" not in head and "x-hop" not in head
+
+
+def test_who_waits_for_a_token_waits_for_the_same_one(installation, sandbox):
+    installation.stop()
+    sandbox.fault("hang", routes="token")
+    installation.start()
+    gateway = Gateway(installation, installation.port)
+    with ThreadPoolExecutor(20) as apps:
+        answers = list(apps.map(lambda _: gateway.token()[0], range(20)))
+    assert answers == [503] * 20
+    gateway.stop()
 
 
 @ROOT

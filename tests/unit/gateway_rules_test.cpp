@@ -49,11 +49,27 @@ TEST_F(GatewayRules, RefusesAllElse) {
 }
 
 TEST_F(GatewayRules, RefusesPathsThatServersReadDifferently) {
-  for (const char* target :
-       {"/v1/vps/map/..", "/v1/vps/map/.", "/v1/vps/map/%2e%2e", "/v1/vps/map/a%2fb", "/v1/vps/map/a%5cb",
-        "/v1//map", "/v1/vps/map/a%00", "/v1/vps/map/%", "/v1/vps/map/%4", "/v1/vps/map/%zz",
-        "/v1/vps/map/a\\b", "/v1/vps/map/a#b", "/v1/vps/map/\xff", "http://127.0.0.1/v1/vps/map/a", "*", "",
-        "127.0.0.1:443", "/v1/vps/map/a%252e"})
+  for (const char* target : {"/v1/vps/map/..",
+                             "/v1/vps/map/.",
+                             "/v1/vps/map/%2e%2e",
+                             "/v1/vps/map/a%2fb",
+                             "/v1/vps/map/a%5cb",
+                             "/v1//map",
+                             "/v1/vps/map/a%00",
+                             "/v1/vps/map/%",
+                             "/v1/vps/map/%4",
+                             "/v1/vps/map/%zz",
+                             "/v1/vps/map/a\\b",
+                             "/v1/vps/map/a#b",
+                             "/v1/vps/map/\xff",
+                             "http://127.0.0.1/v1/vps/map/a",
+                             "*",
+                             "",
+                             "127.0.0.1:443",
+                             "/v1/vps/map/a%252e",
+                             "/v2/..;/admin",
+                             "/v1/vps/map/..;x=1",
+                             "/v2/;/x"})
     EXPECT_EQ(status(head("GET", target)), 400) << target;
   EXPECT_EQ(kind(head("GET", "/v1/vps/map/a%20b")), Kind::refused) << "a space is one too many, too";
   EXPECT_EQ(kind(head("GET", "/v1/vps/map/a%41")), Kind::pass);
@@ -70,10 +86,18 @@ TEST_F(GatewayRules, IsReachedByItsOwnNamesAlone) {
   }
 }
 
+TEST(GatewayRulesAtPort80, AreReachedWithoutThePortToo) {
+  config::Gateway gateway = listener();
+  gateway.listen = "127.0.0.1:80";
+  Head asked = head("GET", "/v1/vps/map/a");
+  asked.host = "127.0.0.1";
+  EXPECT_EQ(Rules(gateway).judge(asked).kind, Kind::pass);
+}
+
 TEST_F(GatewayRules, LetsPagesOfItsOriginsInAndNoOthers) {
   Head asked = head("GET", "/v1/vps/map/a");
   asked.origin = "https://app.example";
-  asked.fetch_site = "cross-site";
+  asked.browser = "cross-site";
   EXPECT_EQ(kind(asked), Kind::pass);
   EXPECT_TRUE(rules_.judge(asked).page);
   for (const char* origin : {"https://evil.example", "null", "http://app.example", "https://app.example:8443",
@@ -84,7 +108,7 @@ TEST_F(GatewayRules, LetsPagesOfItsOriginsInAndNoOthers) {
   }
   asked.origin = "";
   for (const char* site : {"cross-site", "same-site", "same-origin", "none", "x"}) {
-    asked.fetch_site = site;
+    asked.browser = site;
     EXPECT_EQ(status(asked), 403) << site << ": an image, a link or a form";
   }
 }
