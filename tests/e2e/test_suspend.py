@@ -70,10 +70,11 @@ class SleepyInstallation(Installation):
     def offset(self, pid=None):
         """How far the daemon's CLOCK_BOOTTIME is ahead of the machine's, in seconds."""
         pid = pid or self.daemon.pid
-        # Until both are one namespace, the jump is prepared and not yet done.
+        # These are of the namespace for children. Until both are one, the jump is prepared and not yet done; looked at in this order,
+        # for it may happen in between.
+        lines = Path(f"/proc/{pid}/timens_offsets").read_text().splitlines()
         if os.readlink(f"/proc/{pid}/ns/time") != os.readlink(f"/proc/{pid}/ns/time_for_children"):
             return None
-        lines = Path(f"/proc/{pid}/timens_offsets").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("boottime"))
 
     def sleep(self, seconds):
