@@ -30,7 +30,7 @@ constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 // Of each listener; a crowd beyond it waits in the kernel's queue.
 constexpr std::size_t k_most_connections = 256;
 constexpr std::chrono::milliseconds k_accept_rest{100};
-constexpr std::size_t k_max_ca_file = 4 * 1024 * 1024;
+constexpr std::size_t k_max_ca_file = 1024 * 1024;
 
 Result<uid_t> user_called(const std::string& text, const std::string& listener) {
   uid_t number = 0;
@@ -55,8 +55,10 @@ Result<UpstreamSettings> upstream_of(const config::Gateway& settings, const conf
   UpstreamSettings upstream;
   upstream.clear = settings.upstream.starts_with("http://");
   upstream.proxy = profile.proxy;
+  // The pin is of the endpoint's server.
+  if (settings.upstream == config::base_of(profile.endpoint)) upstream.pin_sha256 = profile.pin_sha256;
   if (!settings.ca_file) return upstream;
-  auto pem = read_file(*settings.ca_file, k_max_ca_file, ErrorCode::config);
+  auto pem = read_trusted_file(*settings.ca_file, k_max_ca_file, ErrorCode::config);
   if (!pem) return pem.error();
   upstream.ca_pem = std::move(*pem);
   return upstream;

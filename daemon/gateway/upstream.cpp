@@ -288,6 +288,7 @@ void CurlTransfer::set_trust(const UpstreamSettings& settings) {
   set(CURLOPT_PROXY_CAPATH, k_system_cas);
   set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
   set(CURLOPT_CAPATH, settings.ca_pem ? nullptr : k_system_cas);
+  if (settings.pin_sha256) set(CURLOPT_PINNEDPUBLICKEY, ("sha256//" + *settings.pin_sha256).c_str());
   if (!settings.ca_pem) return;
   // Outlives the transfer, as does the gateway's configuration.
   curl_blob blob = {const_cast<char*>(settings.ca_pem->data()), settings.ca_pem->size(), CURL_BLOB_NOCOPY};
@@ -414,6 +415,7 @@ Error CurlTransfer::failure() const {
       case CURLE_SSL_CONNECT_ERROR:
       case CURLE_PEER_FAILED_VERIFICATION:
       case CURLE_SSL_CACERT_BADFILE:
+      case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
         return ErrorCode::tls;
       case CURLE_COULDNT_RESOLVE_HOST:
       case CURLE_COULDNT_RESOLVE_PROXY:

@@ -9,31 +9,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fob import PATIENCE, Installation, Sandbox, wait_until
+from fob import PATIENCE, wait_until
 from gateway import PAGE, PAIR, QUERIES, Gateway, ScriptedUpstream, free_port, listener
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user is for root to be")
 
 
 @pytest.fixture
-def sandbox(tmp_path):
-    sandbox = Sandbox(tmp_path / "authority", "--tls")
-    yield sandbox
-    sandbox.stop()
-
-
-@pytest.fixture
-def installation(tmp_path, sandbox):
-    directory = tmp_path / "device"
-    directory.mkdir()
-    installation = Installation(directory)
-    installation.port = free_port()
-    installation.configure_for(sandbox, extra=listener(installation.port))
-    installation.credential = sandbox.create_credential()
-    installation.enrol(installation.credential)
-    installation.start()
-    yield installation
-    installation.stop()
+def installation(enrolled, sandbox):
+    """A running daemon, and a listener beside it that nobody serves yet."""
+    enrolled.port = free_port()
+    enrolled.configure_for(sandbox, extra=listener(enrolled.port))
+    enrolled.start()
+    return enrolled
 
 
 @pytest.fixture
@@ -248,6 +236,19 @@ def test_a_post_without_a_body_has_a_length_and_the_token_for_the_upstream_alone
     head = upstream.heads[0].lower()
     assert "content-length: 0" in head and "x-app: yes" in head and "authorization: bearer ey" in head
     assert "mine" not in head and "cookie" not in head and "x-hop" not in head
+
+
+def test_the_pin_of_the_profile_holds_for_its_own_server(installation, sandbox):
+    def answers_with(pin):
+        installation.configure_for(sandbox, extra=f'pin_sha256 = "{pin}"\n' + listener(installation.port))
+        gateway = Gateway(installation, installation.port)
+        status, _, body = gateway.request("GET", "/v1/vps/map")
+        gateway.stop()
+        return status, json.loads(body)
+
+    assert answers_with(sandbox.pin)[0] == 200
+    status, body = answers_with("A" * 43 + "=")
+    assert status == 502 and "pinned" in body["error"]
 
 
 def test_who_waits_for_a_token_waits_for_the_same_one(installation, sandbox):
