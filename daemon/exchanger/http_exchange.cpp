@@ -2,6 +2,7 @@
 
 #include "daemon/config/endpoint.hpp"
 #include "daemon/exchanger/secret_memory.hpp"
+#include "daemon/https/https.hpp"
 
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
@@ -10,16 +11,12 @@
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
-#include <type_traits>
 
 namespace fob::exchanger {
 namespace {
 
 // design.md §6.
-constexpr long k_connect_timeout_ms = 10'000;
 constexpr long k_total_timeout_ms = 30'000;
-// A hashed directory: OpenSSL reads the one certificate it needs, where the bundle would have it parse all.
-constexpr const char* k_system_cas = "/etc/ssl/certs";
 
 // A curl handle with all that must outlive it.
 class Transfer {
@@ -30,9 +27,7 @@ class Transfer {
  private:
   template <class T>
   void set(CURLoption option, T value) {
-    static_assert(!std::is_same_v<T, int> && !std::is_same_v<T, bool>, "libcurl takes long");
-    if (curl_easy_setopt(handle_.get(), option, value) != CURLE_OK)
-      throw std::runtime_error("libcurl refuses option " + std::to_string(option));
+    https::set(handle_.get(), option, value);
   }
   template <class T>
   T info(CURLINFO what) const {
@@ -42,8 +37,7 @@ class Transfer {
   }
   void add_header(const char* line);
   void set_limits();
-  void set_trust(const HttpRequest& request);
-  void set_route(const HttpRequest& request);
+  void set_server(const HttpRequest& request);
   void set_content(const HttpRequest& request);
   HttpAnswer answer() const;
   TransportFailure failure(CURLcode code) const;
@@ -72,59 +66,24 @@ Transfer::Transfer(const HttpRequest& request) : handle_(curl_easy_init()) {
   if (!handle_) throw std::runtime_error("libcurl gives no handle");
   set(CURLOPT_ERRORBUFFER, error_.data());
   set_limits();
-  set_trust(request);
-  set_route(request);
+  set_server(request);
   set_content(request);
 }
 
 void Transfer::set_limits() {
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, k_connect_timeout_ms);
   set(CURLOPT_TIMEOUT_MS, k_total_timeout_ms);
-  set(CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs is not waited for once time is up
   set(CURLOPT_MAXFILESIZE, static_cast<long>(k_max_http_body));
   set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
   set(CURLOPT_HEADERFUNCTION, &Transfer::on_head);
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_HTTP09_ALLOWED, 0L);
 }
 
-void Transfer::set_trust(const HttpRequest& request) {
-  set(CURLOPT_SSL_VERIFYPEER, 1L);
-  set(CURLOPT_SSL_VERIFYHOST, 2L);
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  // The proxy, if it speaks TLS itself, is always judged by the system's CAs.
-  set(CURLOPT_PROXY_CAINFO, static_cast<const char*>(nullptr));
-  set(CURLOPT_PROXY_CAPATH, k_system_cas);
-  // ca_file stands instead of the system's CAs, not beside them.
-  set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
-  set(CURLOPT_CAPATH, request.ca_pem ? nullptr : k_system_cas);
-  if (request.ca_pem) {
-    curl_blob blob = {const_cast<char*>(request.ca_pem->data()), request.ca_pem->size(), CURL_BLOB_COPY};
-    set(CURLOPT_CAINFO_BLOB, &blob);
-  }
-  if (request.pin_sha256) set(CURLOPT_PINNEDPUBLICKEY, ("sha256//" + *request.pin_sha256).c_str());
-}
-
-void Transfer::set_route(const HttpRequest& request) {
-  const bool clear = request.url.starts_with("http://");
-  set(CURLOPT_URL, request.url.c_str());
-  set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  set(CURLOPT_PROTOCOLS_STR, clear ? "http" : "https");
-  // "" rather than unset, else libcurl asks the environment. In clear there is never a proxy: the credential
-  // would leave this machine with it.
-  set(CURLOPT_PROXY, clear || !request.proxy ? "" : request.proxy->c_str());
-  set(CURLOPT_NOPROXY, "");
-  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // no Authorization to the proxy
-  if (clear) {
-    set(CURLOPT_PREREQFUNCTION, &Transfer::before_request);
-    set(CURLOPT_PREREQDATA, static_cast<void*>(this));
-  }
+void Transfer::set_server(const HttpRequest& request) {
+  https::use(handle_.get(), {request.url, request.ca_pem, request.pin_sha256, request.proxy});
+  if (!request.url.starts_with("http://")) return;
+  set(CURLOPT_PREREQFUNCTION, &Transfer::before_request);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
 }
 
 void Transfer::set_content(const HttpRequest& request) {

@@ -53,7 +53,6 @@ Result<std::set<uid_t>> users_of(const config::Gateway& settings) {
 
 Result<UpstreamSettings> upstream_of(const config::Gateway& settings, const config::Profile& profile) {
   UpstreamSettings upstream;
-  upstream.clear = settings.upstream.starts_with("http://");
   upstream.proxy = profile.proxy;
   // The pin is of the endpoint's server.
   if (settings.upstream == config::base_of(profile.endpoint)) upstream.pin_sha256 = profile.pin_sha256;

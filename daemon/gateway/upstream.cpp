@@ -2,6 +2,7 @@
 
 #include "daemon/config/endpoint.hpp"
 #include "daemon/gateway/wakeup.hpp"
+#include "daemon/https/https.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,7 +12,6 @@
 #include <array>
 #include <map>
 #include <stdexcept>
-#include <type_traits>
 #include <utility>
 
 namespace fob::gateway {
@@ -19,7 +19,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr long k_connect_timeout_ms = 10'000;
 // An upstream that neither takes nor gives a byte for so long has gone.
 constexpr long k_silence_s = 60;
 // Servers close what is idle after a minute or so, and a request that meets that cannot be told from a
@@ -29,8 +28,6 @@ constexpr long k_reuse_s = 30;
 constexpr long k_buffer = 16 * 1024;
 constexpr long k_most_connections = 256;
 constexpr std::size_t k_max_head = 64 * 1024;
-// A hashed directory: OpenSSL reads the one certificate it needs, where the bundle would have it parse all.
-constexpr const char* k_system_cas = "/etc/ssl/certs";
 
 class Curl;
 
@@ -84,14 +81,11 @@ class CurlTransfer final : public Transfer, public std::enable_shared_from_this<
  private:
   template <class T>
   void set(CURLoption option, T value) {
-    static_assert(!std::is_same_v<T, int> && !std::is_same_v<T, bool>, "libcurl takes long");
-    if (curl_easy_setopt(handle_.get(), option, value) != CURLE_OK)
-      throw std::runtime_error("libcurl refuses option " + std::to_string(option));
+    https::set(handle_.get(), option, value);
   }
   void add_header(const std::string& line);
   void set_limits();
-  void set_trust(const UpstreamSettings& settings);
-  void set_route(const UpstreamSettings& settings);
+  void set_server(const UpstreamSettings& settings);
   void set_content();
   void go_on(bool& paused);
   UpstreamAnswer answer() const;
@@ -252,17 +246,13 @@ CurlTransfer::CurlTransfer(std::shared_ptr<Curl> curl, const UpstreamSettings& s
   if (!handle_) throw std::runtime_error("libcurl gives no handle");
   set(CURLOPT_ERRORBUFFER, error_.data());
   set_limits();
-  set_trust(settings);
-  set_route(settings);
+  set_server(settings);
   set_content();
 }
 
 CurlTransfer::~CurlTransfer() { curl_->forget(handle_.get()); }
 
 void CurlTransfer::set_limits() {
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_CONNECTTIMEOUT_MS, k_connect_timeout_ms);
-  set(CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs would be waited for, and all others with it
   set(CURLOPT_MAXAGE_CONN, k_reuse_s);
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, k_silence_s);
@@ -274,38 +264,12 @@ void CurlTransfer::set_limits() {
   set(CURLOPT_HEADERDATA, static_cast<void*>(this));
   set(CURLOPT_WRITEFUNCTION, &CurlTransfer::on_body);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_HTTP09_ALLOWED, 0L);
 }
 
-void CurlTransfer::set_trust(const UpstreamSettings& settings) {
-  set(CURLOPT_SSL_VERIFYPEER, 1L);
-  set(CURLOPT_SSL_VERIFYHOST, 2L);
-  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(CURLOPT_PROXY_CAINFO, static_cast<const char*>(nullptr));
-  set(CURLOPT_PROXY_CAPATH, k_system_cas);
-  set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
-  set(CURLOPT_CAPATH, settings.ca_pem ? nullptr : k_system_cas);
-  if (settings.pin_sha256) set(CURLOPT_PINNEDPUBLICKEY, ("sha256//" + *settings.pin_sha256).c_str());
-  if (!settings.ca_pem) return;
-  // Outlives the transfer, as does the gateway's configuration.
-  curl_blob blob = {const_cast<char*>(settings.ca_pem->data()), settings.ca_pem->size(), CURL_BLOB_NOCOPY};
-  set(CURLOPT_CAINFO_BLOB, &blob);
-}
-
-void CurlTransfer::set_route(const UpstreamSettings& settings) {
-  set(CURLOPT_URL, request_.url.c_str());
+void CurlTransfer::set_server(const UpstreamSettings& settings) {
+  https::use(handle_.get(), {request_.url, settings.ca_pem, settings.pin_sha256, settings.proxy});
   set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  set(CURLOPT_PROTOCOLS_STR, settings.clear ? "http" : "https");
-  // As in the exchanger: never the environment's proxy, and none in clear.
-  set(CURLOPT_PROXY, settings.clear || !settings.proxy ? "" : settings.proxy->c_str());
-  set(CURLOPT_NOPROXY, "");
-  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
-  if (!settings.clear) return;
+  if (!request_.url.starts_with("http://")) return;
   set(CURLOPT_PREREQFUNCTION, &CurlTransfer::before_request);
   set(CURLOPT_PREREQDATA, static_cast<void*>(this));
 }

@@ -57,7 +57,6 @@ struct UpstreamSettings {
   std::optional<std::string> ca_pem;      ///< instead of the system's CAs
   std::optional<std::string> pin_sha256;  ///< base64 of the SHA-256 of the server's public key
   std::optional<std::string> proxy;
-  bool clear = false;  ///< http, on loopback only
 };
 
 class Upstream {
