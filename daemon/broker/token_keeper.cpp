@@ -100,9 +100,9 @@ asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerpr
   if (answer.verdict == core::Verdict::too_soon)
     co_return wire::Problem{
         ErrorCode::too_many_requests,
-        "this token is new and was reported before; if the API still answers 401, the token is not "
-        "meant for it: check the profile's endpoint and scopes",
-        in_seconds(machine_.replaceable_from() - around_.clock.boot_now())};
+        "this token has just replaced one that was reported; if the API still answers 401, the token is "
+        "not meant for it: check the profile's endpoint and scopes",
+        in_seconds(machine_.rejectable_from() - around_.clock.boot_now())};
   if (answer.verdict == core::Verdict::wait) co_await await_settlement(patience);
   const core::TokenPtr token = machine_.token(around_.clock.boot_now());
   // The rejected token itself is no answer: say why there is no other.

@@ -205,9 +205,17 @@ Refresh::Answer Refresh::on_rejected(BootTime now, std::string_view fingerprint,
   last_demand_ = now;
   if (at_hand->fingerprint != fingerprint) return {Verdict::serve, settled(now)};
   if (exchanging_) return {Verdict::wait, settled(now)};
-  if (now - at_hand->started < spacing(*at_hand)) return {Verdict::too_soon, settled(now)};
-  if (attempt_allowed(now)) return {Verdict::wait, attempt(now)};
-  return {Verdict::fail, settled(now)};
+  const bool planned = next_attempt_ && reason_ == Reason::refresh;
+  if (now < rejectable_from())
+    return {planned && *next_attempt_ <= patience ? Verdict::wait : Verdict::too_soon, settled(now)};
+  if (next_attempt_ && !planned && now < *next_attempt_) return {Verdict::fail, settled(now)};
+  rejected_ = now;
+  const BootTime soonest = *attempted_ + k_soonest_refresh;
+  return {Verdict::wait, now < soonest ? attempt_at(now, soonest, Reason::refresh) : attempt(now)};
+}
+
+BootTime Refresh::rejectable_from() const {
+  return token_ && rejected_ ? *rejected_ + spacing(*token_) : BootTime();
 }
 
 Availability Refresh::availability(BootTime now) const {
@@ -319,8 +327,8 @@ bool Refresh::attempt_allowed(BootTime now) const {
   return reason_ == Reason::refresh && now - *attempted_ >= k_soonest_refresh;
 }
 
-// How old a token must be before a demand or a rejection may replace it: a tenth of its life, between 1 and
-// 30 s.
+// How far apart exchanges are that demands or rejections ask for: a tenth of a token's life, between 1 and 30
+// s.
 nanoseconds Refresh::spacing(const Token& token) {
   return std::clamp<nanoseconds>(token.lifetime() / 10, seconds(1), seconds(30));
 }

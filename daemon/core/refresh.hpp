@@ -62,7 +62,7 @@ enum class Verdict : std::uint8_t {
   serve,     ///< the token at hand
   wait,      ///< an exchange is under way, or will be before the request's patience ends
   fail,      ///< nothing to be had in time; see last_failure()
-  too_soon,  ///< the token at hand was just rejected, and is too new to be replaced yet
+  too_soon,  ///< the token at hand replaced one that was rejected not long ago
 };
 
 class Refresh {
@@ -103,8 +103,8 @@ class Refresh {
   /// An app got a 401 with the token of this fingerprint.
   Answer on_rejected(BootTime now, std::string_view fingerprint, BootTime patience);
 
-  /// From when on the token at hand may be replaced because it was rejected.
-  BootTime replaceable_from() const { return token_ ? token_->started + spacing(*token_) : BootTime(); }
+  /// From when on a rejection is a reason for another exchange.
+  BootTime rejectable_from() const;
   /// The token at hand if it is alive; never a dead one.
   TokenPtr token(BootTime now) const { return token_ && token_->alive(now) ? token_ : nullptr; }
   Availability availability(BootTime now) const;
@@ -142,6 +142,7 @@ class Refresh {
   bool exchanging_ = false;
   bool followed_ = false;
   std::optional<BootTime> attempted_;  ///< when the last exchange began
+  std::optional<BootTime> rejected_;   ///< when the last one began whose reason was a rejection
   // What happened since then, while it is in flight.
   bool again_ = false;        ///< the credential changed
   bool way_changed_ = false;  ///< the configuration changed, so that a failure says nothing any more

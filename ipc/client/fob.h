@@ -95,8 +95,8 @@ FOB_API int64_t fob_token_expires_in_ms(const fob_token *token);
 FOB_API void fob_token_free(fob_token *token);
 
 /* Reports that an API answered 401 to this token (its text; length without a final zero). FOB_OK: another one is in
- * force now, which fob_get() returns. FOB_NO_TOKEN: there is none in its place yet, or it is too new to be
- * replaced: the API refuses it for another reason. Blocks for 10 s mostly, 50 s at most. */
+ * force now, which fob_get() returns. FOB_NO_TOKEN: there is none in its place yet, or it has just replaced one
+ * that was reported: the API refuses it for another reason. Blocks for 10 s mostly, 50 s at most. */
 FOB_API int fob_report_rejected(fob_source *source, const char *token, size_t length);
 
 /* A number that changes whenever what fob_get() would return may have changed: a new token, none any more, a grant

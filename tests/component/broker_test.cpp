@@ -89,7 +89,9 @@ TEST_F(BrokerTest, ATokenRejectedTooSoonAgainIsTooManyRequests) {
   const auto broker = make_broker();
   const auto handler = app_interface(*broker, clock_);
   ASSERT_EQ(ask(handler, "GET", "/v1/token").status, 200);
-  const auto response = ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-1"})");
+  clock_.advance(1s);
+  ASSERT_EQ(ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-1"})").status, 200);
+  const auto response = ask(handler, "POST", "/v1/token/rejected", R"({"access_token":"token-2"})");
   EXPECT_EQ(response.status, 429);
   EXPECT_EQ(response.retry_after, 10s) << "a tenth of its 100 s";
 }

@@ -225,9 +225,48 @@ TEST(Refresh, ARejectionOfAnOldTokenGetsTheOneAtHand) {
   EXPECT_EQ(machine.on_rejected(k_start + 50s, "older", k_start + 55s).verdict, Verdict::serve);
 }
 
-TEST(Refresh, ARejectionOfABrandNewTokenIsNoReasonForAnother) {
+TEST(Refresh, ANewTokenIsReplacedWhenItIsRejectedButNotOneThatReplacedARejectedOne) {
   Refresh machine = with_token();
-  EXPECT_EQ(machine.on_rejected(k_start + 1s, "t", k_start + 6s).verdict, Verdict::too_soon);
+  EXPECT_TRUE(machine.on_rejected(k_start + 1s, "t", k_start + 6s).actions.exchange);
+  machine.on_token(k_start + 2s, a_token(k_start + 1s, 100s), 0.5);
+  EXPECT_EQ(machine.on_rejected(k_start + 3s, "t", k_start + 8s).verdict, Verdict::too_soon);
+  EXPECT_EQ(machine.rejectable_from(), k_start + 11s);
+  EXPECT_EQ(machine.on_rejected(k_start + 10s, "t", k_start + 15s).verdict, Verdict::too_soon);
+  EXPECT_TRUE(machine.on_rejected(k_start + 11s, "t", k_start + 16s).actions.exchange);
+}
+
+TEST(Refresh, ATokenRejectedTheMomentItCameIsReplacedAMomentLaterOnceForAll) {
+  Refresh machine = with_token();
+  const auto first = machine.on_rejected(k_start + 1ms, "t", k_start + 5s);
+  EXPECT_EQ(first.verdict, Verdict::wait);
+  EXPECT_FALSE(first.actions.exchange);
+  EXPECT_LT(first.actions.wake_at, k_start + 1s);
+  const auto second = machine.on_rejected(k_start + 2ms, "t", k_start + 5s);
+  EXPECT_EQ(second.verdict, Verdict::wait);
+  EXPECT_EQ(second.actions.wake_at, first.actions.wake_at);
+  EXPECT_TRUE(machine.on_timer(*first.actions.wake_at).exchange);
+}
+
+TEST(Refresh, RejectionsCauseAnExchangeEachTenthOfALifeAtMost) {
+  Refresh machine = with_token();
+  int exchanges = 0;
+  std::optional<BootTime> wake;
+  for (BootTime now = k_start; now < k_start + 60s; now += 100ms) {
+    Actions actions = machine.on_rejected(now, "t", now + 5s).actions;
+    if (!actions.exchange && wake && *wake <= now) actions = machine.on_timer(now);
+    wake = actions.wake_at;
+    if (!actions.exchange) continue;
+    ++exchanges;
+    machine.on_token(now, a_token(now, 100s), 0.5);
+  }
+  EXPECT_EQ(exchanges, 6);
+}
+
+TEST(Refresh, ARejectionDoesNotShortenABackoff) {
+  Refresh machine = with_token();
+  machine.on_timer(k_start + 80s);
+  machine.on_failure(k_start + 81s, a_failure(ErrorCode::unreachable), 0.5);
+  EXPECT_FALSE(machine.on_rejected(k_start + 81s, "t", k_start + 86s).actions.exchange);
 }
 
 TEST(Refresh, ATokenThatArrivesDeadIsAFailure) {

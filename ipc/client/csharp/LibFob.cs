@@ -151,8 +151,8 @@ namespace Fob
         }
 
         /// <summary>An API answered 401 to this token. Once this returns, Get() has another one. Status.NoToken: there
-        /// is none in its place yet, or it is too new to be replaced, and the API refuses it for another reason. Blocks
-        /// for 10 s mostly, 50 s at most.</summary>
+        /// is none in its place yet, or it has just replaced one that was reported, and the API refuses it for another
+        /// reason. Blocks for 10 s mostly, 50 s at most.</summary>
         public void ReportRejected(Token token)
         {
             if (token == null) throw new ArgumentNullException("token");

@@ -219,8 +219,8 @@ class TokenSource:
     def report_rejected(self, token: Token | str) -> None:
         """An API answered 401 to this token. Once this returns, get() has another one.
 
-        NoToken: there is none in its place yet, or it is too new to be replaced, and the API refuses it for another
-        reason. Blocks for 10 s mostly, 50 s at most.
+        NoToken: there is none in its place yet, or it has just replaced one that was reported, and the API refuses it
+        for another reason. Blocks for 10 s mostly, 50 s at most.
         """
         handle = self._open()
         text = (token.text if isinstance(token, Token) else token).encode()
