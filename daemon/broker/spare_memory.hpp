@@ -1,6 +1,5 @@
-// What fobd has in memory and will not need again soon, given back to the kernel: what the heap has left of a
-// crowd, and the code that only its start or an exchange ran through. A device has fobd for months, and
-// something for it to do for some milliseconds an hour.
+// When fobd gives back what it has in memory and will not need again soon (give_back_memory()). A device has
+// fobd for months, and something for it to do for some milliseconds an hour.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,10 +10,6 @@
 #include <utility>
 
 namespace fob::broker {
-
-/// At once. Code comes back from the file it was read from when it is run again; for long it is still in the
-/// page cache. Takes a millisecond or so. Any thread.
-void give_back_memory();
 
 /// One thread.
 class SpareMemory {

@@ -7,6 +7,7 @@
 #include "ipc/base/clock.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/handed_descriptors.hpp"
+#include "ipc/base/spare_memory.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -45,6 +46,7 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
   auto gateway = gateway::Gateway::open(io, *config, at.app_socket(), std::move(*handed), clock, log);
   if (!gateway) return gateway.error();
   if (activated) (*gateway)->end_when_idle_for(k_idle);
+  give_back_memory();  // libcurl brings libraries that none of our requests runs through
   io.run();
   // Without farewells: a thread of ours may be waiting for fobd, and nothing here outlives the process.
   log.flush();

@@ -5,11 +5,13 @@
 #include "daemon/https/https.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <curl/curl.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -27,6 +29,7 @@ constexpr long k_reuse_s = 30;
 // The least that libcurl takes: a device has many small requests, and few large ones.
 constexpr long k_buffer = 16 * 1024;
 constexpr long k_most_connections = 256;
+constexpr int k_records_at_once = 4;
 constexpr std::size_t k_max_head = 64 * 1024;
 
 class Curl;
@@ -193,8 +196,10 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
         (*watch).*waiting = false;
         const auto curl = self.lock();
         if (error || !curl || (watch->wanted & what) == 0) return;
-        curl->act(watch->descriptor.native_handle(),
-                  what == CURL_POLL_IN ? CURL_CSELECT_IN : CURL_CSELECT_OUT);
+        const bool out = what == CURL_POLL_OUT;
+        // It sends one record each time, and there may be room for more.
+        for (int turn = 0; turn < (out ? k_records_at_once : 1) && (watch->wanted & what) != 0; ++turn)
+          curl->act(watch->descriptor.native_handle(), out ? CURL_CSELECT_OUT : CURL_CSELECT_IN);
         if (watch->wanted != 0) curl->await(watch);
       });
     };
@@ -220,13 +225,43 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
 
   static int on_timer(CURLM*, long milliseconds, void* self) {
     auto& curl = *static_cast<Curl*>(self);
-    curl.timer_.cancel();
-    if (milliseconds < 0) return 0;
-    curl.timer_.expires_after(std::chrono::milliseconds(milliseconds));
-    curl.timer_.async_wait([self = curl.weak_from_this()](const auto& error) {
-      if (const auto alive = self.lock(); alive && !error) alive->act(CURL_SOCKET_TIMEOUT, 0);
-    });
+    if (milliseconds < 0) curl.due_ = Due::max();
+    if (milliseconds >= 0) curl.be_due_in(std::chrono::milliseconds(milliseconds));
     return 0;
+  }
+
+  // libcurl says so for each piece, mostly at once or about what is a second away; so the timer that is
+  // running looks again when it is over.
+  void be_due_in(std::chrono::milliseconds time) {
+    due_ = std::chrono::steady_clock::now() + time;
+    if (awaited_ && *awaited_ <= due_) return;
+    if (time.count() == 0) return be_due_now();
+    awaited_ = due_;
+    timer_.expires_at(due_);
+    timer_.async_wait([self = weak_from_this()](const auto& error) {
+      const auto alive = self.lock();
+      if (!alive || error) return;
+      alive->awaited_.reset();
+      alive->look_at_time();
+    });
+  }
+
+  void be_due_now() {
+    if (std::exchange(posted_, true)) return;
+    asio::post(io_, [self = weak_from_this()] {
+      const auto alive = self.lock();
+      if (!alive) return;
+      alive->posted_ = false;
+      alive->look_at_time();
+    });
+  }
+
+  void look_at_time() {
+    if (due_ == Due::max()) return;
+    const auto left = due_ - std::chrono::steady_clock::now();
+    if (left.count() > 0) return be_due_in(std::chrono::ceil<std::chrono::milliseconds>(left));
+    due_ = Due::max();
+    act(CURL_SOCKET_TIMEOUT, 0);
   }
 
   struct Close {
@@ -234,7 +269,11 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
   };
   asio::io_context& io_;
   const UpstreamSettings settings_;
+  using Due = std::chrono::steady_clock::time_point;
+  Due due_ = Due::max();  ///< when libcurl wants to be asked
   asio::steady_timer timer_;
+  std::optional<Due> awaited_;  ///< by the timer
+  bool posted_ = false;
   std::map<int, WatchPtr> watches_;
   std::map<CURL*, CurlTransfer*> transfers_;
   std::unique_ptr<CURLM, Close> multi_;

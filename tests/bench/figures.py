@@ -55,11 +55,11 @@ def amount(value, unit):
             if value >= size:
                 return f"{value / size:.3g} {name}"
         return f"{value:.3g} ns"
-    if unit == "B":
-        for size, name in ((1e6, "MB"), (1e3, "kB")):
+    if unit in ("B", "B/s"):
+        for size, name in ((1e6, "M"), (1e3, "k")):
             if abs(value) >= size:
-                return f"{value / size:.3g} {name}"
-        return f"{value:.0f} B"
+                return f"{value / size:.3g} {name}{unit}"
+        return f"{value:.0f} {unit}"
     return f"{value:,.0f} {unit}".rstrip()
 
 

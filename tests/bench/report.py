@@ -16,6 +16,7 @@ TITLES = {
     "agents": "Beside other agents",
     "process": "As a command",
     "exchange": "An exchange with the authority",
+    "gateway": "Through the gateway",
 }
 OPENING = """# Performance
 

@@ -1,5 +1,7 @@
 #include "daemon/broker/spare_memory.hpp"
 
+#include "ipc/base/spare_memory.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
