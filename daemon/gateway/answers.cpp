@@ -50,10 +50,9 @@ Answer refusal(int status, std::string_view why) {
 }
 
 Answer failure(const Error& error) {
-  const int status = error.code == ErrorCode::timeout || error.code == ErrorCode::daemon_not_running
-                         ? 503
-                         : std::max(traits(error.code).http_status, 500);
-  Answer answer = refusal(status, error.detail);
+  // Whatever fobd refuses, the app has not done it wrong.
+  const bool is_internal = error.code == ErrorCode::internal;
+  Answer answer = refusal(is_internal ? 500 : 503, error.detail);
   if (traits(error.code).waiting_helps || error.code == ErrorCode::daemon_not_running)
     answer.retry_after = k_retry_after;
   return answer;

@@ -38,6 +38,7 @@ constexpr std::size_t k_max_head = 32 * 1024;
 constexpr std::uint64_t k_max_body = 4ULL * 1024 * 1024 * 1024;
 // A token request is `{}`, or a short form.
 constexpr std::size_t k_max_token_body = 4 * 1024;
+// As large as a TLS record: libcurl makes one of each piece.
 constexpr std::size_t k_piece = 32 * 1024;
 // A camera's image may have to be sent again after a 401, and is kept for that as long as all that is kept
 // has not this much together.
@@ -98,7 +99,7 @@ class Session : public std::enable_shared_from_this<Session> {
       : listener_(std::move(listener)),
         socket_(std::move(socket)),
         user_(user),
-        deadline_(socket_.get_executor()) {}
+        guard_(socket_.get_executor()) {}
 
   asio::awaitable<void> run() {
     bool open = true;
@@ -146,8 +147,11 @@ class Session : public std::enable_shared_from_this<Session> {
 
   std::string_view mark_of_a_browser() const {
     const auto& message = parser_->get();
-    for (const char* name : {"Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Referer"})
+    for (const char* name : {"Sec-Fetch-Site", "Sec-Fetch-Dest", "Referer"})
       if (const auto value = view_of(message[name]); !value.empty()) return value;
+    // Node's fetch() says "cors", and that alone. A browser says by its Origin for whom it does that.
+    const auto mode = view_of(message["Sec-Fetch-Mode"]);
+    if (!mode.empty() && mode != "cors") return mode;
     const auto agent = view_of(message[http::field::user_agent]);
     return agent.starts_with("Mozilla/") ? agent : std::string_view();
   }
@@ -413,21 +417,35 @@ class Session : public std::enable_shared_from_this<Session> {
     return {static_cast<const char*>(bytes.data()), bytes.size()};
   }
 
+  // Set for each piece, and so only noted: the timer that is running looks again when it is over.
   void set_deadline(std::chrono::seconds from_now) {
-    deadline_.expires_after(from_now);
-    deadline_.async_wait([session = weak_from_this()](const boost::system::error_code& error) {
-      const auto self = session.lock();
-      boost::system::error_code ignored;
-      if (self && !error && self->deadline_.expiry() <= std::chrono::steady_clock::now())
-        self->socket_.close(ignored);
+    deadline_ = std::chrono::steady_clock::now() + from_now;
+    if (!guarded_until_ || deadline_ < *guarded_until_) guard();
+  }
+  void clear_deadline() { deadline_ = Deadline::max(); }
+
+  void guard() {
+    guarded_until_ = deadline_;
+    guard_.expires_at(deadline_);
+    guard_.async_wait([session = weak_from_this()](const boost::system::error_code& error) {
+      if (const auto self = session.lock(); self && !error) self->keep_deadline();
     });
   }
-  void clear_deadline() { deadline_.expires_at(asio::steady_timer::time_point::max()); }
+
+  void keep_deadline() {
+    guarded_until_.reset();
+    boost::system::error_code ignored;
+    if (deadline_ <= std::chrono::steady_clock::now()) socket_.close(ignored);
+    if (socket_.is_open() && deadline_ != Deadline::max()) guard();
+  }
 
   ListenerPtr listener_;
   asio::ip::tcp::socket socket_;
   uid_t user_;
-  asio::steady_timer deadline_;
+  using Deadline = std::chrono::steady_clock::time_point;
+  Deadline deadline_ = Deadline::max();
+  asio::steady_timer guard_;
+  std::optional<Deadline> guarded_until_;
   // Of the request under way:
   std::optional<Parser> parser_;
   Verdict verdict_;

@@ -20,10 +20,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def listener(port, routes=QUERIES, users=None, upstream=None, extra=""):
+def listener(port, routes=QUERIES, users=None, upstream=None, extra="", origins=(PAGE,)):
     """[gateway.sdk] for an installation's fob.toml."""
     users = users or [str(os.geteuid())]
-    return (f'\n[gateway.sdk]\nlisten = "127.0.0.1:{port}"\norigins = ["{PAGE}"]\nusers = {json.dumps(users)}\n'
+    return (f'\n[gateway.sdk]\nlisten = "127.0.0.1:{port}"\norigins = {json.dumps(list(origins))}\nusers = {json.dumps(users)}\n'
             f'routes = {json.dumps(list(routes))}\n' + (f'upstream = "{upstream}"\n' if upstream else "") + extra)
 
 

@@ -102,7 +102,7 @@ def test_a_page_of_an_allowed_origin_may_and_any_other_may_not(gateway, sandbox)
     assert status == 200 and headers["Access-Control-Allow-Origin"] == PAGE and headers.get_all("Vary") == ["Origin"]
     total = sandbox.admin("GET", "/stats")["api"]["total"]
     for foreign in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": PAGE + ".evil.example"}, {"Sec-Fetch-Site": "cross-site"},
-                    {"Sec-Fetch-Site": "same-site"}):
+                    {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Mode": "navigate"}, {"Sec-Fetch-Dest": "image"}, {"User-Agent": "Mozilla/5.0"}):
         status, headers, body = gateway.token(foreign)
         assert status == 403 and "token" not in json.loads(body)
         assert headers["Access-Control-Allow-Origin"] is None

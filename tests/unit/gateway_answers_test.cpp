@@ -58,7 +58,7 @@ TEST(GatewayAnswers, SayWhatToDoAboutAFailure) {
   EXPECT_EQ(away.status, 503);
   EXPECT_EQ(away.retry_after, 1s);
   EXPECT_EQ(body_of(away)["error"], "fobd is not running");
-  EXPECT_GE(failure({ErrorCode::not_granted, "no grant"}).status, 500)
+  EXPECT_EQ(failure({ErrorCode::not_granted, "no grant"}).status, 503)
       << "the app did nothing wrong; the device's setup did";
   EXPECT_EQ(refusal(401, "x").challenge, "Basic realm=\"fob-gateway\"");
 }
