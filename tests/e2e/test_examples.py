@@ -106,7 +106,16 @@ def test_every_link_leads_to_a_file(document):
     assert not dead
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/configuration.md"])
+def test_the_web_page_is_all_that_it_refers_to_and_nothing_from_elsewhere():
+    page = EXAMPLES / "webxr"
+    named = re.findall(r'(?:src|href)="([^"]*)"', (page / "index.html").read_text())
+    assert sorted(named) == ["data:,", "localize.js", "style.css"]
+    assert not re.search(r"^\s*(import|export)\b|import\(", (page / "localize.js").read_text(), re.M), "one module, on its own"
+    assert not re.search(r"url\(|@import", (page / "style.css").read_text())
+    assert {f.name for f in page.iterdir()} == {"README.md", "index.html", "localize.js", "style.css"}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/configuration.md", "docs/examples/webxr/README.md"])
 def test_the_configurations_shown_are_fine(installation, document):
     shown = [text for language, text in blocks_of(ROOT / document) if language == "toml"]
     assert shown
