@@ -5,13 +5,13 @@
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/helpers.hpp"
 #include "daemon/broker/http_server.hpp"
-#include "daemon/broker/journal.hpp"
 #include "daemon/broker/kept_profiles.hpp"
 #include "daemon/broker/listeners.hpp"
 #include "daemon/broker/service_manager.hpp"
 #include "daemon/broker/spare_memory.hpp"
 #include "daemon/broker/supervision.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
+#include "ipc/base/journal.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -49,7 +49,7 @@ class Daemon {
   const SystemClock& clock_;
   KeptProfiles& kept_;
   const ServiceManager& manager_;
-  const Journal journal_ = Journal::of(config::process_environment);
+  const Journal journal_ = Journal::of(config::process_environment("JOURNAL_STREAM"), "fobd");
   SystemRandom random_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;

@@ -91,11 +91,13 @@ class Door : public std::enable_shared_from_this<Door> {
 
   void admit(tcp::socket socket) {
     const auto user = user_at(socket.native_handle());
-    const auto& name = listener_->settings.name;
-    auto& log = listener_->log;
-    if (!user) return log.warn("{}: refused: {}", name, user.error().detail);
-    if (!users_.contains(*user))
-      return log.warn("{}: refused to user {}, who is not in gateway.{}.users", name, *user, name);
+    const auto& settings = listener_->settings;
+    if (!user || !users_.contains(*user)) {
+      const auto why = user ? "not in gateway." + settings.name + ".users" : user.error().detail;
+      return listener_->audit.note({settings.name, *settings.profile,
+                                    user ? std::optional(*user) : std::nullopt, "connect", "", false, why,
+                                    0});
+    }
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     asio::co_spawn(acceptor_.get_executor(), attend(shared_from_this(), std::move(socket), *user),
@@ -124,37 +126,6 @@ class Door : public std::enable_shared_from_this<Door> {
   std::function<void(int)> count_;
   std::size_t connections_ = 0;
 };
-
-Result<tcp::acceptor> take_handed(asio::io_context& io, const std::string& name,
-                                  std::vector<HandedDescriptor>& handed) {
-  tcp::acceptor acceptor(io);
-  const auto found =
-      std::find_if(handed.begin(), handed.end(), [&](const auto& one) { return one.name == name; });
-  if (found == handed.end()) return acceptor;
-  boost::system::error_code error;
-  acceptor.assign(tcp::v4(), found->fd.release(), error);
-  if (!error && !acceptor.local_endpoint(error).address().is_loopback()) error = asio::error::access_denied;
-  if (error)
-    return fail(ErrorCode::config,
-                "the socket \"" + name + "\" that systemd handed over does not listen on loopback");
-  return acceptor;
-}
-
-Result<tcp::acceptor> listen_at(asio::io_context& io, const config::Gateway& settings) {
-  const auto address = config::parse_listen(settings.listen);
-  if (!address) return address.error();
-  const tcp::endpoint endpoint(asio::ip::make_address(address->host), address->port);
-  tcp::acceptor acceptor(io);
-  boost::system::error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
-  if (error)
-    return fail(ErrorCode::config,
-                "gateway." + settings.name + ".listen: " + settings.listen + ": " + error.message());
-  return acceptor;
-}
 
 class Doors final : public Gateway {
  public:
@@ -191,9 +162,8 @@ class Doors final : public Gateway {
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, const config::Config& config,
-                                               const std::filesystem::path& app_socket,
-                                               std::vector<HandedDescriptor> handed, const Clock& clock,
-                                               spdlog::logger& log) {
+                                               const std::filesystem::path& app_socket, Acceptors acceptors,
+                                               const Clock& clock, spdlog::logger& log, Audit& audit) {
   auto doors = std::make_unique<Doors>(io);
   for (const auto& [name, settings] : config.gateways) {
     auto users = users_of(settings);
@@ -202,13 +172,11 @@ Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, const confi
     if (!upstream) return upstream.error();
     auto tokens = Tokens::open(io, *settings.profile, app_socket.string(), clock);
     if (!tokens) return tokens.error();
-    auto acceptor = take_handed(io, name, handed);
-    if (acceptor && !acceptor->is_open()) acceptor = listen_at(io, settings);
-    if (!acceptor) return acceptor.error();
-    const auto listener = std::make_shared<Listener>(Listener{
-        settings, Rules(settings), std::move(*tokens), Upstream::make(io, std::move(*upstream)), clock, log});
+    const auto listener =
+        std::make_shared<Listener>(Listener{settings, Rules(settings), std::move(*tokens),
+                                            Upstream::make(io, std::move(*upstream)), clock, log, audit});
     log.info("{}: {} with tokens of {} for {}", name, settings.listen, *settings.profile, settings.upstream);
-    doors->add(std::move(*acceptor), listener, std::move(*users));
+    doors->add(std::move(acceptors.at(name)), listener, std::move(*users));
   }
   return std::unique_ptr<Gateway>(std::move(doors));
 }

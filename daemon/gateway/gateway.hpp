@@ -3,8 +3,9 @@
 #pragma once
 
 #include "daemon/config/config.hpp"
+#include "daemon/gateway/acceptors.hpp"
+#include "daemon/gateway/audit.hpp"
 #include "ipc/base/clock.hpp"
-#include "ipc/base/handed_descriptors.hpp"
 #include "ipc/base/result.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -13,19 +14,16 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <string>
-#include <vector>
 
 namespace fob::gateway {
 
 class Gateway {
  public:
-  /// Opens each listener that `config` names: the socket that systemd handed over under its name, or its own.
-  /// `app_socket` is fobd's. Fails with config. All but the config outlive it.
+  /// A listener for each that `config` names, behind its acceptor. `app_socket` is fobd's. Fails with config.
+  /// Starts threads. All but the config outlive it.
   static Result<std::unique_ptr<Gateway>> open(boost::asio::io_context& io, const config::Config& config,
-                                               const std::filesystem::path& app_socket,
-                                               std::vector<HandedDescriptor> handed, const Clock& clock,
-                                               spdlog::logger& log);
+                                               const std::filesystem::path& app_socket, Acceptors acceptors,
+                                               const Clock& clock, spdlog::logger& log, Audit& audit);
   virtual ~Gateway() = default;
 
   /// Stops the loop once nobody has been connected for so long.

@@ -3,10 +3,14 @@
 // it holds no secret, and needs a grant.
 #include "daemon/config/config.hpp"
 #include "daemon/config/locations.hpp"
+#include "daemon/gateway/acceptors.hpp"
+#include "daemon/gateway/audit.hpp"
+#include "daemon/gateway/confinement.hpp"
 #include "daemon/gateway/gateway.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/handed_descriptors.hpp"
+#include "ipc/base/journal.hpp"
 #include "ipc/base/spare_memory.hpp"
 
 #include <CLI/CLI.hpp>
@@ -25,10 +29,14 @@ namespace {
 
 using namespace fob;
 
-// After so long without a connection, where systemd starts it again for the next one.
-constexpr std::chrono::seconds k_idle{60};
+// With fields where there is a journal to take them, else as a line of the log.
+void tell(const gateway::AuditRecord& record, const Journal& journal, spdlog::logger& log) {
+  const auto line = gateway::audit_line(record);
+  const auto priority = record.granted ? Priority::info : Priority::notice;
+  if (!journal.send(priority, line, gateway::journal_fields(record))) log.info("{}", line);
+}
 
-Result<void> run(const config::Locations& at, spdlog::logger& log) {
+Result<void> run(const config::Locations& at, std::chrono::seconds idle, spdlog::logger& log) {
   auto handed = take_handed_descriptors();
   if (!handed) return handed.error();
   const bool activated = !handed->empty();
@@ -38,16 +46,25 @@ Result<void> run(const config::Locations& at, spdlog::logger& log) {
     return fail(ErrorCode::config, at.config_file.string() + " configures no listener; add [gateway.NAME]");
 
   const SystemClock clock;
+  const auto journal = Journal::of(config::process_environment("JOURNAL_STREAM"), "fob-gateway");
+  gateway::Audit audit(clock, [&](const gateway::AuditRecord& record) { tell(record, journal, log); });
   boost::asio::io_context io(1);
   boost::asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](const auto& error, int) {
     if (!error) io.stop();
   });
-  auto gateway = gateway::Gateway::open(io, *config, at.app_socket(), std::move(*handed), clock, log);
+  auto acceptors = gateway::open_acceptors(io, *config, std::move(*handed));
+  if (!acceptors) return acceptors.error();
+  const auto confined = gateway::confine_gateway(*config);
+  if (!confined) return confined.error();
+  if (!confined->empty()) log.warn("{}", *confined);
+  auto gateway =
+      gateway::Gateway::open(io, *config, at.app_socket(), std::move(*acceptors), clock, log, audit);
   if (!gateway) return gateway.error();
-  if (activated) (*gateway)->end_when_idle_for(k_idle);
+  if (activated) (*gateway)->end_when_idle_for(idle);
   give_back_memory();  // libcurl brings libraries that none of our requests runs through
   io.run();
+  audit.tell_the_rest();
   // Without farewells: a thread of ours may be waiting for fobd, and nothing here outlives the process.
   log.flush();
   ::_exit(0);
@@ -64,6 +81,11 @@ int main(int argc, char** argv) {
   app.add_option("--config", flags.config, "the configuration file")->type_name("FILE");
   app.add_option("--runtime-dir", flags.runtime_dir, "where fobd's sockets are")->type_name("DIR");
   app.add_option("--state-dir", flags.state_dir, "where the state is")->type_name("DIR");
+  unsigned idle_s = 60;
+  app.add_option("--idle-after", idle_s,
+                 "end after so long without a connection, where systemd started it for one")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(1U, 86400U));
   app.set_version_flag("--version", "fob-gateway " FOB_VERSION);
   try {
     app.parse(argc, argv);
@@ -75,7 +97,7 @@ int main(int argc, char** argv) {
     if (::curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw std::runtime_error("libcurl does not start");
     const auto at = config::locate_daemon(flags, config::process_environment, ::geteuid() == 0);
-    const auto done = run(at, log);
+    const auto done = run(at, std::chrono::seconds(idle_s), log);
     std::fprintf(stderr, "fob-gateway: %s\n", done.error().detail.c_str());
     return traits(done.error().code).exit_status;
   } catch (const std::exception& exception) {

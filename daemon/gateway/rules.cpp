@@ -8,7 +8,7 @@
 namespace fob::gateway {
 namespace {
 
-Verdict refused(int status, std::string why) { return {Kind::refused, status, std::move(why), false}; }
+Verdict refused(int status, std::string why) { return {Kind::refused, status, std::move(why), false, ""}; }
 
 // The first part of a path that begins with a slash, taken away from it.
 std::string_view take_part(std::string_view& path) {
@@ -91,7 +91,7 @@ Verdict Rules::judge(const Head& head) const {
   if (head.method == "OPTIONS" && page && !head.asked_method.empty()) {
     Verdict verdict = judge_route(head, head.asked_method);
     if (verdict.kind == Kind::refused) return verdict;
-    return {Kind::preflight, 204, "", true};
+    return {Kind::preflight, 204, "", true, ""};
   }
   Verdict verdict = judge_route(head, head.method);
   verdict.page = page;
@@ -103,18 +103,20 @@ Verdict Rules::judge_route(const Head& head, std::string_view method) const {
   if (!is_plain_path(path)) return refused(400, "the target must be a plain path, such as /v1/vps/map/query");
   if (path == k_token_path || path == k_oauth_path) {
     if (method != "POST") return refused(405, "POST gets a token here");
-    return {path == k_token_path ? Kind::token : Kind::oauth_token, 200, "", false};
+    return {path == k_token_path ? Kind::token : Kind::oauth_token, 200, "", false, ""};
   }
-  if (passes(method, path)) return {Kind::pass, 200, "", false};
+  if (auto route = route_of(method, path); !route.empty())
+    return {Kind::pass, 200, "", false, std::move(route)};
   return refused(403, std::string(method) + " " + std::string(path) + " is not passed on; see gateway." +
                           name_ + ".routes in fob.toml");
 }
 
-bool Rules::passes(std::string_view method, std::string_view path) const {
-  return std::any_of(routes_.begin(), routes_.end(), [&](std::string_view route) {
+std::string Rules::route_of(std::string_view method, std::string_view path) const {
+  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](std::string_view route) {
     const auto space = route.find(' ');
     return route.substr(0, space) == method && fits(route.substr(space + 1), path);
   });
+  return found == routes_.end() ? "" : *found;
 }
 
 }  // namespace fob::gateway

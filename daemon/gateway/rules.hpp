@@ -36,6 +36,7 @@ struct Verdict {
   int status = 403;
   std::string why;    ///< of a refusal, for the app's developer
   bool page = false;  ///< a page of an allowed origin asks, and is to be let read the answer
+  std::string route;  ///< by which it passes
 };
 
 inline constexpr std::string_view k_token_path = "/v1/m2m/token";
@@ -49,7 +50,8 @@ class Rules {
 
  private:
   Verdict judge_route(const Head& head, std::string_view method) const;
-  bool passes(std::string_view method, std::string_view path) const;
+  /// "" where none of them fits.
+  std::string route_of(std::string_view method, std::string_view path) const;
 
   std::string name_;
   std::vector<std::string> hosts_;  ///< what Host may say

@@ -2,6 +2,7 @@
 
 #include "daemon/gateway/forwarding.hpp"
 #include "daemon/gateway/raw_head.hpp"
+#include "ipc/wire/json.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -44,6 +45,9 @@ constexpr std::size_t k_piece = 32 * 1024;
 // has not this much together.
 constexpr std::size_t k_max_kept = 2 * 1024 * 1024;
 constexpr std::size_t k_max_kept_of_all = 4 * 1024 * 1024;
+
+// Of the app's own words, in the audit.
+constexpr std::size_t k_max_word = 256;
 
 // After the last answer the app may still be sending; so much is read and thrown away.
 constexpr std::size_t k_max_drained = 1024 * 1024;
@@ -118,11 +122,13 @@ class Session : public std::enable_shared_from_this<Session> {
     verdict_ = {};
     went_on_ = false;
     Answer own = refusal(400, *refused);
+    if (!refused->empty()) record("request", *refused);
     if (!refused->empty()) co_return co_await answer(std::move(own), false);
 
     verdict_ = listener_->rules.judge(head());
-    tell();
+    if (verdict_.kind == Kind::refused) record(asked(), verdict_.why);
     if (verdict_.kind == Kind::pass) {
+      record(verdict_.route, "");
       const bool open = co_await pass_on();
       transfer_.reset();
       kept_.reset();
@@ -192,6 +198,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> give_token() {
     const auto body = co_await read_small_body();
     std::optional<Answer> own = body ? refusal_of_pair(*body) : refusal(413, "a token request is short");
+    record("token", own ? "not with the pair of gateway." + listener_->settings.name : "");
     if (!own) {
       clear_deadline();
       const auto token = co_await listener_->tokens->get();
@@ -407,9 +414,19 @@ class Session : public std::enable_shared_from_this<Session> {
       response.set("Access-Control-Allow-Private-Network", "true");
   }
 
-  void tell() const {
-    if (verdict_.kind == Kind::refused)
-      listener_->log.warn("{}: refused to user {}: {}", listener_->settings.name, user_, verdict_.why);
+  // The query stays out of it: some put secrets there.
+  void record(std::string what, const std::string& why) const {
+    const auto& settings = listener_->settings;
+    const auto origin = view_of(parser_->get()[http::field::origin]);
+    listener_->audit.note({settings.name, *settings.profile, user_, wire::printable(what, k_max_word),
+                           wire::printable(origin, k_max_word), why.empty(), wire::printable(why, k_max_word),
+                           0});
+  }
+
+  std::string asked() const {
+    const auto target = view_of(parser_->get().target());
+    return std::string(view_of(parser_->get().method_string())) + " " +
+           std::string(target.substr(0, target.find('?')));
   }
 
   std::string_view heard() const {

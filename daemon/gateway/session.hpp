@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/gateway/answers.hpp"
+#include "daemon/gateway/audit.hpp"
 #include "daemon/gateway/rules.hpp"
 #include "daemon/gateway/tokens.hpp"
 #include "daemon/gateway/upstream.hpp"
@@ -26,6 +27,7 @@ struct Listener {
   std::shared_ptr<Upstream> upstream;
   const Clock& clock;
   spdlog::logger& log;
+  Audit& audit;
   std::size_t kept_bytes = 0;  ///< of request bodies that may have to be sent again
 };
 using ListenerPtr = std::shared_ptr<Listener>;

@@ -1,6 +1,6 @@
 // What operators learn of who asked and who may: the audit's records and their text, and explanations.
 #include "daemon/broker/audit_text.hpp"
-#include "daemon/broker/journal.hpp"
+#include "ipc/base/journal.hpp"
 #include "ipc/wire/json.hpp"
 #include "tests/component/broker_fixture.hpp"
 
@@ -125,7 +125,7 @@ TEST_F(AccessTest, TheJournalTakesRecordsWithFields) {
   ASSERT_EQ(::fstat(STDERR_FILENO, &about), 0);
   const std::string ours = std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino);
   const auto journal_with = [&](const std::string& stream) {
-    return Journal::of([&](const char*) { return std::optional(stream); }, path);
+    return Journal::of(stream, "fobd", path);
   };
   EXPECT_FALSE(journal_with("1:1").present()) << "stderr goes elsewhere";
   EXPECT_FALSE(Journal().send(Priority::info, "m", {}));

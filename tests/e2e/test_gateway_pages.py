@@ -410,7 +410,7 @@ def attempt(browser, gateway, name, host="127.0.0.1"):
 
 
 def refusals(gateway):
-    return gateway.log.read_text().count("refused to user")
+    return gateway.log.read_text().count("audit: refused")
 
 
 def test_each_attempt_works_from_a_page_that_is_allowed(browser, friend, gateway, sandbox):

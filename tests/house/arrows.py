@@ -20,7 +20,7 @@ ROOMS = {
     "daemon/witness": {"ipc/base", "ipc/confine", "ipc/wire"},
     "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
                    "daemon/fleet"},
-    "daemon/gateway": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/https"},
+    "daemon/gateway": {"ipc/base", "ipc/confine", "ipc/wire", "ipc/client", "daemon/config", "daemon/https"},
     "tests/authority": {"ipc/base", "ipc/wire"},
 }
 # Which rooms may include a library: the first start of the include's path that fits decides.

@@ -1,24 +1,25 @@
 // systemd's journal, written to with fields (the Journal Native Protocol,
 // https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): for what operators look for by more than words. A datagram of
-// a few lines, so it is done by hand, as in service_manager.hpp.
+// a few lines, so it is done by hand, as what systemd hands over is.
 #pragma once
 
-#include "daemon/config/locations.hpp"
 #include "ipc/base/unique_fd.hpp"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace fob::broker {
+namespace fob {
 
 /// Priorities of syslog(3).
 enum class Priority : unsigned char { notice = 5, info = 6 };
 
 class Journal {
  public:
-  /// Where stderr goes to the journal, as JOURNAL_STREAM says (systemd.exec(5)): that; else none.
-  static Journal of(const config::Environment& environment,
+  /// Where stderr goes to the journal, as `stream` says, the variable JOURNAL_STREAM (systemd.exec(5)): that;
+  /// else none. `program` is what messages are from.
+  static Journal of(const std::optional<std::string>& stream, std::string program,
                     const std::string& socket = "/run/systemd/journal/socket");
   Journal() = default;
 
@@ -30,6 +31,7 @@ class Journal {
 
  private:
   UniqueFd socket_;
+  std::string program_;
 };
 
-}  // namespace fob::broker
+}  // namespace fob

@@ -1,12 +1,13 @@
-#include "daemon/broker/journal.hpp"
+#include "ipc/base/journal.hpp"
 
 #include <cstring>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 
-namespace fob::broker {
+namespace fob {
 namespace {
 
 // "DEVICE:INODE" of what stderr was given as; it may have been redirected since.
@@ -18,9 +19,9 @@ bool is_stderr(const std::string& stream) {
 
 }  // namespace
 
-Journal Journal::of(const config::Environment& environment, const std::string& socket) {
+Journal Journal::of(const std::optional<std::string>& stream, std::string program,
+                    const std::string& socket) {
   Journal journal;
-  const auto stream = environment("JOURNAL_STREAM");
   if (!stream || !is_stderr(*stream)) return journal;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
@@ -29,6 +30,7 @@ Journal Journal::of(const config::Environment& environment, const std::string& s
   UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
     journal.socket_ = std::move(fd);
+  journal.program_ = std::move(program);
   return journal;
 }
 
@@ -36,9 +38,9 @@ bool Journal::send(Priority priority, const std::string& message,
                    const std::vector<std::pair<std::string, std::string>>& fields) const {
   if (!present()) return false;
   std::string text = "MESSAGE=" + message + "\nPRIORITY=" + std::to_string(static_cast<int>(priority)) +
-                     "\nSYSLOG_IDENTIFIER=fobd\n";
+                     "\nSYSLOG_IDENTIFIER=" + program_ + "\n";
   for (const auto& [name, value] : fields) text += name + "=" + value + "\n";
   return ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0;
 }
 
-}  // namespace fob::broker
+}  // namespace fob
