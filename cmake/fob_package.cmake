@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-install(TARGETS fob fobd RUNTIME DESTINATION bin COMPONENT fob)
+install(TARGETS fob fobd fob-gateway RUNTIME DESTINATION bin COMPONENT fob)
 install(TARGETS fob-exchange fob-witness RUNTIME DESTINATION libexec/fob COMPONENT fob)
 install(DIRECTORY systemd/system/ DESTINATION lib/systemd/system COMPONENT fob)
 install(DIRECTORY systemd/user/ DESTINATION lib/systemd/user COMPONENT fob)
@@ -12,7 +12,7 @@ install(FILES systemd/fob.preset DESTINATION lib/systemd/system-preset RENAME 80
 install(FILES systemd/fob.sysusers DESTINATION lib/sysusers.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.tmpfiles DESTINATION lib/tmpfiles.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.toml DESTINATION /etc/fob COMPONENT fob)
-install(FILES docs/configuration.md docs/grants.md docs/install.md docs/stores.md docs/fleet-bundle.md ipc/PROTOCOL.md README.md CHANGELOG.md
+install(FILES docs/configuration.md docs/grants.md docs/install.md docs/stores.md docs/fleet-bundle.md docs/gateway.md ipc/PROTOCOL.md README.md CHANGELOG.md
   DESTINATION share/doc/fob COMPONENT fob)
 
 # What a package holds besides what is built anyway.
@@ -34,7 +34,7 @@ foreach(package fob libfob0 libfob-dev python3-libfob)
   install(FILES systemd/debian/copyright DESTINATION share/doc/${package} COMPONENT ${package})
   fob_install_compressed(${package} ${CMAKE_SOURCE_DIR}/systemd/debian/changelog changelog share/doc/${package})
 endforeach()
-foreach(page fob.1 fobd.8 fob-exchange.8 fob-witness.8)
+foreach(page fob.1 fobd.8 fob-exchange.8 fob-gateway.8 fob-witness.8)
   string(REGEX REPLACE ".*\\." "" section ${page})
   fob_install_compressed(fob ${CMAKE_SOURCE_DIR}/docs/man/${page} ${page} share/man/man${section})
 endforeach()

@@ -108,6 +108,16 @@ def test_the_broker_has_no_network_no_programs_no_store_and_no_one_elses_memory(
         "read:/dev/mem": HIDDEN, "read:/dev/tpmrm0": HIDDEN, "namespace": DENIED, "code": DENIED, "root": DENIED})
 
 
+def test_the_gateway_reaches_networks_and_sockets_and_neither_secrets_nor_programs(device):
+    assert not tried(context_of(device, "fob-gateway"), {
+        "inet": OK, "unix": OK, "netlink": OK, "packet": NO_FAMILY, "vsock": NO_FAMILY,
+        "exec:/bin/true": DENIED, "exec:/usr/bin/fob": DENIED, "exec:/usr/libexec/fob/fob-exchange": DENIED,
+        "read:/etc/fob/fob.toml": OK, f"read:/var/lib/fob/vault/{PROFILE}.cred": HIDDEN, "read:/etc/shadow": DENIED,
+        "write:/etc/fob/new": NOT_WRITABLE, "write:/var/new": NOT_WRITABLE, "write:/run/fob/new": NOT_WRITABLE,
+        "read:/proc/1/mem": HIDDEN, "memory:1": DENIED | {errno.ESRCH}, "trace:1": DENIED | {errno.ESRCH},
+        "namespace": DENIED, "code": DENIED, "root": DENIED, "read:/dev/mem": HIDDEN})
+
+
 def test_the_exchanger_of_one_profile_has_its_own_credential_and_not_anothers(device):
     other = context_of(device, "fob-exchange@").start(OTHER, "stay:60")
     try:
