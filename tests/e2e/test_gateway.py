@@ -3,10 +3,12 @@ import http.client
 import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from fob import PATIENCE, wait_until
@@ -160,6 +162,47 @@ def test_a_dead_upstream_is_told_and_harms_nobody_else(gateway, installation, sa
         assert gateway.request("GET", "/v1/vps/map")[0] == 200
     slow.kill()
     slow.wait()
+
+
+def test_slow_and_dead_clients_harm_nobody_else(gateway, sandbox):
+    head = f"POST /v1/vps/map/query-form HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\nContent-Length: 1000000\r\n\r\n".encode()
+    clients = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(90)]
+    for silent_in_the_head, silent_in_the_body, dead in zip(*[iter(clients)] * 3):
+        silent_in_the_head.sendall(head[:20])
+        silent_in_the_body.sendall(head + b"x" * 1000)
+        dead.sendall(head + b"x" * 1000)
+        dead.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, as when a program is killed
+        dead.close()
+    for _ in range(20):
+        assert gateway.request("POST", "/v1/vps/map/query-form", b"x" * 100_000)[0] == 200
+        assert gateway.token()[0] == 200
+    assert sandbox.admin("GET", "/stats")["api"]["accepted"] == 20
+    for client in clients:
+        client.close()
+
+
+def test_who_does_not_read_a_large_answer_harms_nobody_else(before):
+    size = 50_000_000
+    gateway, _ = before(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+    request = f"GET /v1/vps/map HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n\r\n".encode()
+    silent = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(10)]
+    for client in silent:
+        client.sendall(request)
+        assert client.recv(12) == b"HTTP/1.1 200"
+    assert len(gateway.request("GET", "/v1/vps/map")[2]) == size
+    for client in silent:
+        client.close()
+
+
+@pytest.mark.native
+def test_two_hundred_large_uploads_take_little_memory(gateway, sandbox):
+    image = os.urandom(10_000_000)
+    with ThreadPoolExecutor(20) as apps:
+        answers = list(apps.map(lambda _: gateway.request("POST", "/v1/vps/map/query-form", image)[0], range(200)))
+    assert answers == [200] * 200 and sandbox.admin("GET", "/stats")["api"]["accepted"] == 200
+    most = next(int(line.split()[1]) for line in Path(f"/proc/{gateway.process.pid}/status").read_text().splitlines()
+                if line.startswith("VmHWM"))
+    assert most * 1024 <= 16_000_000, f"{most} KiB resident"
 
 
 def test_without_fobd_it_says_so(gateway, installation):
