@@ -24,9 +24,9 @@ std::string_view take_part(std::string_view& path) {
 bool is_harmless_escape(std::string_view digits) {
   unsigned value = 0;
   if (digits.size() != 2) return false;
-  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + 2, value, 16);
+  const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   constexpr std::string_view k_meaningful = "/\\.%?#;";
-  return error == std::errc{} && rest == digits.data() + 2 && value > 0x20 && value < 0x7f &&
+  return error == std::errc{} && rest == digits.data() + digits.size() && value > 0x20 && value < 0x7f &&
          k_meaningful.find(static_cast<char>(value)) == k_meaningful.npos;
 }
 

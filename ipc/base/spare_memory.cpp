@@ -34,9 +34,9 @@ int let_go(dl_phdr_info* object, std::size_t, void*) {
     if (segment->p_type != PT_LOAD || (segment->p_flags & PF_W) != 0) continue;
     const std::uintptr_t begin = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
     const std::uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_memsz;
+    auto* const first = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr): as above
     // It is an economy: where the kernel will not, all stays as it is.
-    (void)::madvise(reinterpret_cast<void*>(begin), end - begin,
-                    MADV_DONTNEED);  // NOLINT(performance-no-int-to-ptr)
+    (void)::madvise(first, end - begin, MADV_DONTNEED);
   }
   return 0;
 }
