@@ -142,6 +142,7 @@ Actions Refresh::on_credential_changed(BootTime now) {
   backoff_.reset();
   probe_.reset();
   last_failure_.reset();
+  rejected_.reset();
   removal_suspected_ = true;
   if (exchanging_) {
     again_ = true;
@@ -206,9 +207,11 @@ Refresh::Answer Refresh::on_rejected(BootTime now, std::string_view fingerprint,
   if (at_hand->fingerprint != fingerprint) return {Verdict::serve, settled(now)};
   if (exchanging_) return {Verdict::wait, settled(now)};
   const bool planned = next_attempt_ && reason_ == Reason::refresh;
+  // What is wrong then is not the token: the exchange for its successor failed.
+  if (next_attempt_ && !planned && now < *next_attempt_)
+    return {*next_attempt_ <= patience ? Verdict::wait : Verdict::fail, settled(now)};
   if (now < rejectable_from())
     return {planned && *next_attempt_ <= patience ? Verdict::wait : Verdict::too_soon, settled(now)};
-  if (next_attempt_ && !planned && now < *next_attempt_) return {Verdict::fail, settled(now)};
   rejected_ = now;
   const BootTime soonest = *attempted_ + k_soonest_refresh;
   return {Verdict::wait, now < soonest ? attempt_at(now, soonest, Reason::refresh) : attempt(now)};

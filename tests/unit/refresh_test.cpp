@@ -262,11 +262,24 @@ TEST(Refresh, RejectionsCauseAnExchangeEachTenthOfALifeAtMost) {
   EXPECT_EQ(exchanges, 6);
 }
 
-TEST(Refresh, ARejectionDoesNotShortenABackoff) {
+TEST(Refresh, ARejectionDoesNotShortenABackoffAndHearsWhyThereIsNoOtherToken) {
   Refresh machine = with_token();
-  machine.on_timer(k_start + 80s);
-  machine.on_failure(k_start + 81s, a_failure(ErrorCode::unreachable), 0.5);
-  EXPECT_FALSE(machine.on_rejected(k_start + 81s, "t", k_start + 86s).actions.exchange);
+  EXPECT_TRUE(machine.on_rejected(k_start + 30s, "t", k_start + 35s).actions.exchange);
+  const auto failed = machine.on_failure(k_start + 31s, a_failure(ErrorCode::unreachable), 0.5);
+  const auto again = machine.on_rejected(k_start + 31s, "t", k_start + 31s);
+  EXPECT_FALSE(again.actions.exchange);
+  EXPECT_EQ(again.verdict, Verdict::fail) << "no token has replaced it";
+  EXPECT_EQ(again.actions.wake_at, failed.wake_at);
+  EXPECT_EQ(machine.on_rejected(k_start + 31s, "t", k_start + 100s).verdict, Verdict::wait);
+}
+
+TEST(Refresh, ARejectionBeforeARotationIsNoneOfTheNewCredential) {
+  Refresh machine = with_token();
+  machine.on_rejected(k_start + 30s, "t", k_start + 35s);
+  machine.on_token(k_start + 31s, a_token(k_start + 31s, 100s), 0.5);
+  machine.on_credential_changed(k_start + 32s);
+  machine.on_token(k_start + 33s, a_token(k_start + 33s, 100s), 0.5);
+  EXPECT_TRUE(machine.on_rejected(k_start + 35s, "t", k_start + 40s).actions.exchange);
 }
 
 TEST(Refresh, ATokenThatArrivesDeadIsAFailure) {
