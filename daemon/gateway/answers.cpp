@@ -34,7 +34,7 @@ bool is_basic_scheme(std::string_view word) {
 }
 
 Answer json_answer(int status, const wire::Json& body) {
-  return {status, wire::dump(body), std::nullopt, ""};
+  return {status, wire::dump(body), std::nullopt, "", ""};
 }
 
 seconds left_of(const Token& token, BootTime now) {
@@ -45,6 +45,7 @@ seconds left_of(const Token& token, BootTime now) {
 
 Answer refusal(int status, std::string_view why) {
   Answer answer = json_answer(status, {{"error", wire::printable(why, 1024)}});
+  answer.why = why;
   if (status == 401) answer.challenge = "Basic realm=\"fob-gateway\"";
   return answer;
 }

@@ -18,6 +18,7 @@ struct Answer {
   std::string body;  ///< JSON; "" for none
   std::optional<std::chrono::seconds> retry_after;
   std::string challenge;  ///< WWW-Authenticate
+  std::string why;        ///< of a refusal
 };
 
 /// `{"error": why}`, as the vendor does (multiset-api.md).

@@ -1,5 +1,6 @@
 #include "daemon/gateway/audit.hpp"
 
+#include <algorithm>
 #include <iterator>
 
 namespace fob::gateway {
@@ -19,6 +20,16 @@ std::string key_of(const AuditRecord& record) {
   return key;
 }
 
+// What stands for refusals that are not told apart any more.
+AuditRecord other_of(const AuditRecord& record, bool is_users) {
+  AuditRecord other = record;
+  if (!is_users) other.user.reset();
+  other.what = "other requests";
+  other.origin.clear();
+  other.why = "too many kinds to tell apart";
+  return other;
+}
+
 }  // namespace
 
 void Audit::note(AuditRecord record) {
@@ -34,22 +45,26 @@ void Audit::note(AuditRecord record) {
   tell(kind);
 }
 
-// One of its own while there is room; then one for all the rest that were granted, and one for all others.
-Audit::Kind& Audit::kind_of(const AuditRecord& record, BootTime now) {
-  std::string key = key_of(record);
-  auto found = kinds_.find(key);
-  if (found == kinds_.end() && kinds_.size() >= k_most_kinds) {
+// One of its own while there is room; then one for all else of the user, and then one for everybody else.
+Audit::Kind& Audit::kind_of(AuditRecord& record, BootTime now) {
+  if (!kinds_.contains(key_of(record)) && !has_room_for(record)) {
     forget_old(now);
-    if (kinds_.size() >= k_most_kinds) key = record.granted ? "+" : "-";
-    found = kinds_.find(key);
+    if (!has_room_for(record)) record = other_of(record, kinds_.size() < k_most_kinds);
   }
-  if (found == kinds_.end()) found = kinds_.emplace(key, Kind{record, now + k_pause}).first;
-  Kind& kind = found->second;
+  Kind& kind = kinds_.try_emplace(key_of(record), Kind{record, now + k_pause}).first->second;
   if (now >= kind.until) {
     kind.until = now + k_pause;
     kind.told = 0;
   }
   return kind;
+}
+
+bool Audit::has_room_for(const AuditRecord& record) const {
+  if (record.granted) return true;
+  const auto of_user = std::count_if(kinds_.begin(), kinds_.end(), [&](const auto& kind) {
+    return !kind.second.last.granted && kind.second.last.user == record.user;
+  });
+  return kinds_.size() < k_most_kinds && static_cast<std::size_t>(of_user) < k_most_kinds_of_user;
 }
 
 void Audit::forget_old(BootTime now) {

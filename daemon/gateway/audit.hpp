@@ -1,6 +1,6 @@
 // Who asked the gateway for what, and what was decided: a record a minute of what is the same, so that a hot
 // loop is no flood; more of refusals, for whoever sets an app up looks for them. All of it is bounded,
-// however many things apps think of. One thread.
+// however many things apps think of, and one user's flood hides no other's records. One thread.
 #pragma once
 
 #include "ipc/base/clock.hpp"
@@ -32,8 +32,10 @@ struct AuditRecord {
 class Audit {
  public:
   static constexpr std::chrono::seconds k_pause{60};
-  static constexpr std::size_t k_most_kinds = 64;
   static constexpr unsigned k_refusals_each = 32;  ///< of one kind in a pause
+  /// Of refusals, whose words are the app's own; what is granted comes in as many kinds as are configured.
+  static constexpr std::size_t k_most_kinds_of_user = 32;
+  static constexpr std::size_t k_most_kinds = 256;
 
   using Sink = std::function<void(const AuditRecord&)>;
   /// `clock` outlives it.
@@ -50,7 +52,8 @@ class Audit {
     unsigned told = 0;
     std::uint64_t repeats = 0;
   };
-  Kind& kind_of(const AuditRecord& record, BootTime now);
+  Kind& kind_of(AuditRecord& record, BootTime now);
+  bool has_room_for(const AuditRecord& record) const;
   void forget_old(BootTime now);
   void tell(Kind& kind);
   void tell_repeats(Kind& kind);

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -149,8 +150,13 @@ class Doors final : public Gateway {
     if (!patience_ || connections_ > 0) return;
     idle_.expires_after(*patience_);
     idle_.async_wait([this](const boost::system::error_code& error) {
-      if (!error && connections_ == 0) io_.stop();
+      // One that was accepted in this moment is in the queue before that.
+      if (!error) asio::post(io_, [this] { stop_if_idle(); });
     });
+  }
+
+  void stop_if_idle() {
+    if (connections_ == 0) io_.stop();
   }
 
   asio::io_context& io_;
@@ -161,22 +167,31 @@ class Doors final : public Gateway {
 
 }  // namespace
 
-Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, const config::Config& config,
-                                               const std::filesystem::path& app_socket, Acceptors acceptors,
-                                               const Clock& clock, spdlog::logger& log, Audit& audit) {
-  auto doors = std::make_unique<Doors>(io);
+Result<std::vector<Plan>> plan_listeners(const config::Config& config) {
+  std::vector<Plan> plans;
   for (const auto& [name, settings] : config.gateways) {
     auto users = users_of(settings);
     if (!users) return users.error();
     auto upstream = upstream_of(settings, *config.find(*settings.profile));
     if (!upstream) return upstream.error();
+    plans.push_back({settings, std::move(*users), std::move(*upstream)});
+  }
+  return plans;
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, std::vector<Plan> plans,
+                                               const std::filesystem::path& app_socket, Acceptors acceptors,
+                                               const Clock& clock, spdlog::logger& log, Audit& audit) {
+  auto doors = std::make_unique<Doors>(io);
+  for (auto& [settings, users, upstream] : plans) {
     auto tokens = Tokens::open(io, *settings.profile, app_socket.string(), clock);
     if (!tokens) return tokens.error();
+    log.info("{}: {} with tokens of {} for {}", settings.name, settings.listen, *settings.profile,
+             settings.upstream);
     const auto listener =
         std::make_shared<Listener>(Listener{settings, Rules(settings), std::move(*tokens),
-                                            Upstream::make(io, std::move(*upstream)), clock, log, audit});
-    log.info("{}: {} with tokens of {} for {}", name, settings.listen, *settings.profile, settings.upstream);
-    doors->add(std::move(acceptors.at(name)), listener, std::move(*users));
+                                            Upstream::make(io, std::move(upstream)), clock, log, audit});
+    doors->add(std::move(acceptors.at(settings.name)), listener, std::move(users));
   }
   return std::unique_ptr<Gateway>(std::move(doors));
 }

@@ -5,6 +5,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/gateway/acceptors.hpp"
 #include "daemon/gateway/audit.hpp"
+#include "daemon/gateway/upstream.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/result.hpp"
 
@@ -14,14 +15,27 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <sys/types.h>
+#include <vector>
 
 namespace fob::gateway {
 
+/// What a listener needs that is read from files: made before confine_gateway(), which takes them away.
+struct Plan {
+  config::Gateway settings;
+  std::set<uid_t> users;
+  UpstreamSettings upstream;
+};
+
+/// Of each listener that `config` names. Fails with config.
+Result<std::vector<Plan>> plan_listeners(const config::Config& config);
+
 class Gateway {
  public:
-  /// A listener for each that `config` names, behind its acceptor. `app_socket` is fobd's. Fails with config.
-  /// Starts threads. All but the config outlive it.
-  static Result<std::unique_ptr<Gateway>> open(boost::asio::io_context& io, const config::Config& config,
+  /// A listener for each plan, behind its acceptor. `app_socket` is fobd's. Fails with config. Starts
+  /// threads. All that is given by reference outlives it.
+  static Result<std::unique_ptr<Gateway>> open(boost::asio::io_context& io, std::vector<Plan> plans,
                                                const std::filesystem::path& app_socket, Acceptors acceptors,
                                                const Clock& clock, spdlog::logger& log, Audit& audit);
   virtual ~Gateway() = default;

@@ -6,6 +6,7 @@
 #include "daemon/gateway/acceptors.hpp"
 #include "daemon/gateway/audit.hpp"
 #include "daemon/gateway/confinement.hpp"
+#include "daemon/gateway/doorkeeper.hpp"
 #include "daemon/gateway/gateway.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/confine.hpp"
@@ -29,6 +30,8 @@ namespace {
 
 using namespace fob;
 
+constexpr std::chrono::seconds k_turning_away{1};
+
 // With fields where there is a journal to take them, else as a line of the log.
 void tell(const gateway::AuditRecord& record, const Journal& journal, spdlog::logger& log) {
   const auto line = gateway::audit_line(record);
@@ -36,10 +39,14 @@ void tell(const gateway::AuditRecord& record, const Journal& journal, spdlog::lo
   if (!journal.send(priority, line, gateway::journal_fields(record))) log.info("{}", line);
 }
 
-Result<void> run(const config::Locations& at, std::chrono::seconds idle, spdlog::logger& log) {
-  auto handed = take_handed_descriptors();
-  if (!handed) return handed.error();
-  const bool activated = !handed->empty();
+int failed(const Error& error) {
+  std::fprintf(stderr, "fob-gateway: %s\n", error.detail.c_str());
+  return traits(error.code).exit_status;
+}
+
+Result<void> run(const config::Locations& at, std::vector<HandedDescriptor> handed, std::chrono::seconds idle,
+                 spdlog::logger& log) {
+  const bool activated = !handed.empty();
   const auto config = config::load(at.config_file);
   if (!config) return config.error();
   if (config->gateways.empty())
@@ -53,13 +60,15 @@ Result<void> run(const config::Locations& at, std::chrono::seconds idle, spdlog:
   signals.async_wait([&](const auto& error, int) {
     if (!error) io.stop();
   });
-  auto acceptors = gateway::open_acceptors(io, *config, std::move(*handed));
+  auto acceptors = gateway::open_acceptors(io, *config, std::move(handed));
   if (!acceptors) return acceptors.error();
+  auto plans = gateway::plan_listeners(*config);
+  if (!plans) return plans.error();
   const auto confined = gateway::confine_gateway(*config);
   if (!confined) return confined.error();
   if (!confined->empty()) log.warn("{}", *confined);
-  auto gateway =
-      gateway::Gateway::open(io, *config, at.app_socket(), std::move(*acceptors), clock, log, audit);
+  auto gateway = gateway::Gateway::open(io, std::move(*plans), at.app_socket(), std::move(*acceptors), clock,
+                                        log, audit);
   if (!gateway) return gateway.error();
   if (activated) (*gateway)->end_when_idle_for(idle);
   give_back_memory();  // libcurl brings libraries that none of our requests runs through
@@ -94,12 +103,17 @@ int main(int argc, char** argv) {
   }
   try {
     spdlog::logger log("fob-gateway", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    log.set_pattern("%^%l%$: %v");
     if (::curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
       throw std::runtime_error("libcurl does not start");
     const auto at = config::locate_daemon(flags, config::process_environment, ::geteuid() == 0);
-    const auto done = run(at, std::chrono::seconds(idle_s), log);
-    std::fprintf(stderr, "fob-gateway: %s\n", done.error().detail.c_str());
-    return traits(done.error().code).exit_status;
+    auto handed = take_handed_descriptors();
+    if (!handed) return failed(handed.error());
+    const auto doubles = gateway::doubles_of(*handed);
+    const auto done = run(at, std::move(*handed), std::chrono::seconds(idle_s), log);
+    const int status = failed(done.error());
+    gateway::turn_away(doubles, k_turning_away);
+    return status;
   } catch (const std::exception& exception) {
     std::fprintf(stderr, "fob-gateway: %s\n", exception.what());
   }

@@ -2,7 +2,6 @@
 
 #include "daemon/gateway/forwarding.hpp"
 #include "daemon/gateway/raw_head.hpp"
-#include "ipc/wire/json.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -39,7 +38,7 @@ constexpr std::size_t k_max_head = 32 * 1024;
 constexpr std::uint64_t k_max_body = 4ULL * 1024 * 1024 * 1024;
 // A token request is `{}`, or a short form.
 constexpr std::size_t k_max_token_body = 4 * 1024;
-// As large as a TLS record: libcurl makes one of each piece.
+// Two TLS records.
 constexpr std::size_t k_piece = 32 * 1024;
 // A camera's image may have to be sent again after a 401, and is kept for that as long as all that is kept
 // has not this much together.
@@ -48,6 +47,7 @@ constexpr std::size_t k_max_kept_of_all = 4 * 1024 * 1024;
 
 // Of the app's own words, in the audit.
 constexpr std::size_t k_max_word = 256;
+constexpr std::size_t k_max_why = 512;
 
 // After the last answer the app may still be sending; so much is read and thrown away.
 constexpr std::size_t k_max_drained = 1024 * 1024;
@@ -136,7 +136,7 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     if (verdict_.kind == Kind::token || verdict_.kind == Kind::oauth_token) co_return co_await give_token();
     if (verdict_.kind == Kind::refused) own = refusal(verdict_.status, verdict_.why);
-    if (verdict_.kind == Kind::preflight) own = {204, "", std::nullopt, ""};
+    if (verdict_.kind == Kind::preflight) own = {204, "", std::nullopt, "", ""};
     co_return co_await answer(std::move(own), verdict_.kind == Kind::preflight);
   }
 
@@ -198,7 +198,7 @@ class Session : public std::enable_shared_from_this<Session> {
   asio::awaitable<bool> give_token() {
     const auto body = co_await read_small_body();
     std::optional<Answer> own = body ? refusal_of_pair(*body) : refusal(413, "a token request is short");
-    record("token", own ? "not with the pair of gateway." + listener_->settings.name : "");
+    record("token", own ? own->why : "");
     if (!own) {
       clear_deadline();
       const auto token = co_await listener_->tokens->get();
@@ -418,9 +418,16 @@ class Session : public std::enable_shared_from_this<Session> {
   void record(std::string what, const std::string& why) const {
     const auto& settings = listener_->settings;
     const auto origin = view_of(parser_->get()[http::field::origin]);
-    listener_->audit.note({settings.name, *settings.profile, user_, wire::printable(what, k_max_word),
-                           wire::printable(origin, k_max_word), why.empty(), wire::printable(why, k_max_word),
-                           0});
+    listener_->audit.note({settings.name, *settings.profile, user_, in_ascii(what, k_max_word),
+                           in_ascii(origin, k_max_word), why.empty(), in_ascii(why, k_max_why), 0});
+  }
+
+  // Cut, and without what an app could do to whoever reads the log; targets and origins have nothing else.
+  static std::string in_ascii(std::string_view text, std::size_t most) {
+    std::string word(text.substr(0, most));
+    std::replace_if(
+        word.begin(), word.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+    return word;
   }
 
   std::string asked() const {

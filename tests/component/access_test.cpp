@@ -124,9 +124,7 @@ TEST_F(AccessTest, TheJournalTakesRecordsWithFields) {
   struct stat about {};
   ASSERT_EQ(::fstat(STDERR_FILENO, &about), 0);
   const std::string ours = std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino);
-  const auto journal_with = [&](const std::string& stream) {
-    return Journal::of(stream, "fobd", path);
-  };
+  const auto journal_with = [&](const std::string& stream) { return Journal::of(stream, "fobd", path); };
   EXPECT_FALSE(journal_with("1:1").present()) << "stderr goes elsewhere";
   EXPECT_FALSE(Journal().send(Priority::info, "m", {}));
   const auto journal = journal_with(ours);

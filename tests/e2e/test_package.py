@@ -162,11 +162,11 @@ def with_gateway(enrolled):
     enrolled.must("systemctl", "reload", "fob")
 
 
-def asked_by_sdk(device, user):
+def asked_by_sdk(device, user, script=ASK_GATEWAY):
     """What an SDK of this user hears: of a token, and of a request that is passed on."""
     uid = device.must("id", "--user", user).strip()
     return subprocess.run(["nsenter", "--target", device.machine.init(), "--net", "setpriv", f"--reuid={uid}", "--clear-groups",
-                           sys.executable, "-c", ASK_GATEWAY], capture_output=True, text=True, timeout=60, check=False).stdout.split()
+                           sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False).stdout.split()
 
 
 def test_the_gateway_starts_for_an_sdk_tells_who_asked_and_ends_when_nobody_does(with_gateway):
@@ -191,11 +191,32 @@ def test_the_gateway_starts_for_an_sdk_tells_who_asked_and_ends_when_nobody_does
     assert audited(device, "FOB_DECISION=granted", f"FOB_PEER_UID={own}")
 
 
+# Asks in the very moments in which a gateway that is to end after a second is about to.
+ASK_AS_IT_ENDS = """
+import http.client, time
+for i in range(16):
+    connection = http.client.HTTPConnection("127.0.0.1:8787", timeout=30)
+    connection.request("POST", "/v1/m2m/token", "{}", {"Authorization": "Basic Zm9iOmZvYg=="})
+    print(connection.getresponse().status)
+    connection.close()
+    time.sleep(0.9985 + i * 0.0005)
+"""
+
+
+def test_who_asks_in_the_moment_in_which_the_gateway_ends_is_answered(with_gateway):
+    assert asked_by_sdk(with_gateway, APP_USER, ASK_AS_IT_ENDS) == ["200"] * 16, with_gateway.journal("--unit=fob-gateway")
+    starts = with_gateway.must("journalctl", "--unit=fob-gateway.service", "--boot", "--grep=with tokens of").splitlines()
+    assert len(starts) > 3, "it did end in between"
+
+
 def test_a_gateway_that_listens_elsewhere_than_systemd_says_how_to_mend_it(with_gateway):
     device = with_gateway
     device.machine.write("/etc/fob/fob.toml", CONFIGURATION + GATEWAY.replace(":8787", ":8788"))
-    assert asked_by_sdk(device, APP_USER) == []
-    wait_until(lambda: "systemctl edit fob-gateway.socket" in device.journal("--unit=fob-gateway"), "the journal says what to do")
+    for _ in range(20):
+        assert asked_by_sdk(device, APP_USER) == []
+    told = wait_until(lambda: re.findall("systemctl edit fob-gateway.socket", device.journal("--unit=fob-gateway")), "the journal says what to do")
+    assert len(told) < 10, "an app that asks again and again starts it no more than once a second"
+    assert device.show("fob-gateway.socket", "ActiveState")["ActiveState"] == "active"
     device.machine.write("/etc/fob/fob.toml", CONFIGURATION + GATEWAY)
     wait_until(lambda: asked_by_sdk(device, APP_USER) == ["200", "200"], "nothing else has to be mended")
 
@@ -289,10 +310,13 @@ def test_an_upgrade_under_load_refuses_no_request_and_keeps_configuration_and_cr
 
 
 def test_a_removal_keeps_the_credential_for_an_installation_to_come(enrolled):
+    enrolled.must("systemctl", "enable", "--now", "fob-gateway.socket")
     enrolled.must("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--remove", "fob")
-    assert enrolled.machine.enter("systemctl", "is-active", "fob.service", "fob.socket", f"fob-exchange@{PROFILE}.socket"
-                                  ).stdout.split() == ["inactive"] * 3
+    assert enrolled.machine.enter("systemctl", "is-active", "fob.service", "fob.socket", f"fob-exchange@{PROFILE}.socket", "fob-gateway.socket"
+                                  ).stdout.split() == ["inactive"] * 4
     enrolled.install("later.deb")
+    assert enrolled.show("fob-gateway.socket", "ActiveState")["ActiveState"] == "active"
+    enrolled.must("systemctl", "disable", "--now", "fob-gateway.socket")
     assert enrolled.machine.run("/usr/bin/fob", "refresh", PROFILE).returncode == 0, enrolled.journal()
 
 

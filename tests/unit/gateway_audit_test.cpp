@@ -60,12 +60,36 @@ TEST_F(GatewayAudit, TellsOfMoreRefusalsButNotOfAllOfAFlood) {
 
 TEST_F(GatewayAudit, IsBoundedWhateverAppsThinkOf) {
   for (int i = 0; i < 10'000; ++i) audit_.note(a_record("GET /" + std::to_string(i), false));
-  EXPECT_THAT(told_, SizeIs(Audit::k_most_kinds + Audit::k_refusals_each));
-  audit_.note(a_record("token"));
-  EXPECT_TRUE(told_.back().granted) << "a flood of refusals hides nobody who was granted";
+  EXPECT_THAT(told_, SizeIs(Audit::k_most_kinds_of_user + Audit::k_refusals_each));
+  EXPECT_EQ(told_.back().what, "other requests");
+  EXPECT_EQ(told_.back().user, 1000U);
   clock_.advance(60s);
   audit_.note(a_record("GET /again", false));
   EXPECT_EQ(told_.back().what, "GET /again") << "there is room again";
+}
+
+TEST_F(GatewayAudit, HidesNobodyBehindAnothersFlood) {
+  for (int i = 0; i < 10'000; ++i) audit_.note(a_record("GET /" + std::to_string(i), false));
+  told_.clear();
+  auto other = a_record("connect", false);
+  other.user = 1001;
+  audit_.note(other);
+  ASSERT_THAT(told_, SizeIs(1));
+  EXPECT_EQ(told_.back().user, 1001U);
+  EXPECT_EQ(told_.back().what, "connect");
+  EXPECT_EQ(told_.back().repeats, 0U) << "what another was refused is not counted as its";
+  for (const char* what : {"token", "GET /v1/vps/map"}) audit_.note(a_record(what));
+  EXPECT_THAT(told_, SizeIs(3));
+}
+
+TEST_F(GatewayAudit, IsBoundedHoweverManyUsersThereAre) {
+  for (unsigned user = 0; user < 10'000; ++user) {
+    auto record = a_record("connect", false);
+    record.user = user;
+    audit_.note(record);
+  }
+  EXPECT_THAT(told_, SizeIs(Audit::k_most_kinds + Audit::k_refusals_each));
+  EXPECT_FALSE(told_.back().user) << "it is no one user's";
 }
 
 TEST_F(GatewayAudit, IsALineAndFields) {
