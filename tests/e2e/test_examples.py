@@ -115,7 +115,7 @@ def test_the_web_page_is_all_that_it_refers_to_and_nothing_from_elsewhere():
     assert {f.name for f in page.iterdir()} == {"README.md", "index.html", "localize.js", "style.css"}
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/configuration.md", "docs/examples/webxr/README.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/configuration.md", "docs/operators.md", "docs/examples/webxr/README.md"])
 def test_the_configurations_shown_are_fine(installation, document):
     shown = [text for language, text in blocks_of(ROOT / document) if language == "toml"]
     assert shown
@@ -142,6 +142,15 @@ def test_the_protocol_names_every_member_of_a_status_and_of_a_token(serving):
     status = json.loads(serving.control.request("GET", "/v1/status")[2])
     members = [*status, *(m for profile in status["profiles"] for m in profile), *serving.app.token()[1]]
     assert not [m for m in members if f'"{m}"' not in protocol]
+
+
+def test_every_error_is_in_the_catalogue():
+    name = re.compile(r"\burn:fob:[\w-]+")
+    table = set(name.findall((ROOT / "ipc/base/error.cpp").read_text()))
+    assert {"urn:fob:not-granted", "urn:fob:clock-wrong"} <= table
+    catalogue = set(name.findall((ROOT / "docs/errors.md").read_text()))
+    assert sorted(table - catalogue) == [], "not in docs/errors.md"
+    assert sorted(catalogue - table) == [], "in docs/errors.md alone"
 
 
 @pytest.mark.parametrize("document", ["docs/traps.md", "docs/decisions.md"])
