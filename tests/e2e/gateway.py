@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 from fob import BIN, PATIENCE, wait_until
 
@@ -38,11 +39,8 @@ class Gateway:
         assert self.process.poll() is None, self.log.read_text()
 
     def listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port)).close()
-            return True
-        except OSError:
-            return False
+        """Seen from outside: a connection that is closed at once could be in the audit."""
+        return f":{self.port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text()
 
     def request(self, method, target, body=None, headers=None, encode_chunked=False):
         """(status, headers, body as bytes)."""

@@ -159,7 +159,8 @@ def test_a_bundle_of_another_signer_or_an_altered_one_is_not_vouched_for(tmp_pat
     done = operator.fob("fleet", "inspect", str(bundle), "--signer", stranger.public)
     assert done.returncode != 0 and done.stdout == "" and operator.public in done.stderr
     damaged = bundle.with_name("damaged")
-    damaged.write_bytes(bundle.read_bytes()[:-1] + b"\0")
+    whole = bundle.read_bytes()
+    damaged.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     for flags in ([], ["--signer", operator.public]):
         done = operator.fob("fleet", "inspect", str(damaged), *flags)
         assert done.returncode != 0 and done.stdout == "" and "altered" in done.stderr

@@ -56,7 +56,7 @@ def start(base_url_client, tmp_path):
                    "base_url": ["mono", base_url_client, base, str(count)],
                    "robot": [sys.executable, "-B", SDK / "robot_client.py", base, str(count)]}[name]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)}))
+                                        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "NODE_NO_WARNINGS": "1"}))
         return started[-1]
 
     yield start_client
