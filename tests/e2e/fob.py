@@ -151,8 +151,11 @@ class Installation:
         self.control = App(self.runtime / "control.sock")
 
     def configure(self, text):
-        self.config.write_text(text)
-        self.config.chmod(0o600)
+        """In one step, as an exchange may be reading it."""
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.chmod(0o600)
+        new.rename(self.config)
 
     def configure_for(self, sandbox, extra="", profile="prod-query", scopes='["query"]', ca_file=None):
         ca = ca_file or sandbox.ca_file
