@@ -178,8 +178,8 @@ class Trial:
 
     def fresh_token(self):
         """Not one at its last instant, which may die on the way to the API."""
-        answer = self.installation.app.token("?wait=5")[1]
-        return answer["expires_in"] >= 1 and answer["access_token"]
+        status, answer = self.installation.app.token("?wait=5")
+        return status == 200 and answer["expires_in"] >= 1 and answer["access_token"]
 
     def time_to_recover(self):
         """Within how many seconds of the mend there must be a token, by what the daemon says of itself."""
