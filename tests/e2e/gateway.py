@@ -28,6 +28,14 @@ def listener(port, routes=QUERIES, users=None, upstream=None, extra="", origins=
             f'routes = {json.dumps(list(routes))}\n' + (f'upstream = "{upstream}"\n' if upstream else "") + extra)
 
 
+def serve_beside_a_listener(enrolled, sandbox):
+    """Starts the daemon, with a listener configured beside it that nobody serves yet."""
+    enrolled.port = free_port()
+    enrolled.configure_for(sandbox, extra=listener(enrolled.port))
+    enrolled.start()
+    return enrolled
+
+
 class Gateway:
     """A running fob-gateway, and requests to it."""
 

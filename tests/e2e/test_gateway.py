@@ -12,18 +12,14 @@ from pathlib import Path
 
 import pytest
 from fob import PATIENCE, wait_until
-from gateway import PAGE, PAIR, QUERIES, Gateway, ScriptedUpstream, free_port, listener
+from gateway import PAGE, PAIR, QUERIES, Gateway, ScriptedUpstream, listener, serve_beside_a_listener
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user is for root to be")
 
 
 @pytest.fixture
 def installation(enrolled, sandbox):
-    """A running daemon, and a listener beside it that nobody serves yet."""
-    enrolled.port = free_port()
-    enrolled.configure_for(sandbox, extra=listener(enrolled.port))
-    enrolled.start()
-    return enrolled
+    return serve_beside_a_listener(enrolled, sandbox)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from expiry import expiry_of
 from fob import PATIENCE, wait_until
-from gateway import PAGE, QUERIES, Gateway, free_port, listener
+from gateway import PAGE, Gateway, serve_beside_a_listener
 
 SDK = Path(__file__).parent / "sdk"
 NAMES = ["webxr", "base_url", "robot"]
@@ -31,10 +31,7 @@ def base_url_client(tmp_path_factory):
 
 @pytest.fixture
 def installation(enrolled, sandbox):
-    enrolled.port = free_port()
-    enrolled.configure_for(sandbox, extra=listener(enrolled.port, QUERIES))
-    enrolled.start()
-    return enrolled
+    return serve_beside_a_listener(enrolled, sandbox)
 
 
 @pytest.fixture
