@@ -56,12 +56,12 @@ constexpr std::array k_table = {
     ErrorTraits{config, "config", "urn:fob:no-credential", 503, k_exit_config, false,
                 "The configuration is wrong"},
     ErrorTraits{usage, "", "urn:fob:bad-request", 400, k_exit_usage, false, "The command line is wrong"},
+    ErrorTraits{internal, "", "urn:fob:internal", 500, k_exit_other, false, "Something is broken in fob"},
     ErrorTraits{daemon_not_running, "", "urn:fob:internal", 500, k_exit_no_daemon, true,
                 "The daemon is not running"},
     ErrorTraits{store, "", "urn:fob:internal", 500, k_exit_store, false, "The credential store failed"},
     ErrorTraits{store_damaged, "", "urn:fob:internal", 500, k_exit_store, false,
                 "The credential store holds what is no record"},
-    ErrorTraits{internal, "", "urn:fob:internal", 500, k_exit_other, false, "Something is broken in fob"},
 };
 
 }  // namespace
@@ -69,7 +69,7 @@ constexpr std::array k_table = {
 const ErrorTraits& traits(ErrorCode code) {
   const auto row =
       std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.code == code; });
-  return row == k_table.end() ? k_table.back() : *row;
+  return row == k_table.end() ? traits(internal) : *row;
 }
 
 std::optional<ErrorCode> code_of_kind(std::string_view kind) {

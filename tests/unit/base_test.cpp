@@ -55,6 +55,8 @@ TEST(ErrorTable, TheContractsUrnsHaveTheContractsStatus) {
     ASSERT_TRUE(code) << urn;
     EXPECT_EQ(traits(*code).http_status, status) << urn;
   }
+  // What went wrong inside of fobd is not that it does not run.
+  EXPECT_EQ(traits(*code_of_urn("urn:fob:internal")).exit_status, 1);
   EXPECT_EQ(traits(ErrorCode::body_too_large).http_status, 413);
   EXPECT_EQ(traits(ErrorCode::head_too_large).http_status, 431);
 }
