@@ -22,20 +22,12 @@ set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS url)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(fmt REQUIRED)
-find_path(SPDLOG_HEADERS spdlog/spdlog.h REQUIRED)
 find_package(OpenSSL REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(SECRET REQUIRED IMPORTED_TARGET libsecret-1)
 find_path(TOMLPP_HEADERS toml++/toml.h REQUIRED)
-
-# Only its headers: the library would bring a second libstdc++ into a program that has its own inside.
-add_library(fob_spdlog INTERFACE)
-target_include_directories(fob_spdlog SYSTEM INTERFACE ${SPDLOG_HEADERS})
-target_compile_definitions(fob_spdlog INTERFACE SPDLOG_FMT_EXTERNAL)
-target_link_libraries(fob_spdlog INTERFACE fmt::fmt-header-only Threads::Threads)
 
 add_library(fob_flags INTERFACE)
 target_compile_options(fob_flags INTERFACE

@@ -61,11 +61,12 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
       if (!since.keeper) co_return refused("token", facts, since);
     }
     const auto ticket = note("token", facts, judgement, outcome);
+    if (outcome) keeper->handed_to(facts, core::Handing::request);
     Response response = respond(outcome, keeper->profile(), request.accept);
     if (outcome && generation == broker_.generation() && may_repeat(request, facts))
       response.repeat = std::make_shared<TokenRepeat>(broker_, keeper, query->min_ttl,
                                                       answers_for(keeper->profile(), request.accept),
-                                                      *outcome, ticket, clock_);
+                                                      *outcome, ticket, request.peer.uid, clock_);
     co_return response;
   }
 
@@ -81,6 +82,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto keeper = *judgement.keeper;
     const TokenOutcome outcome = co_await keeper->replace_rejected(report->fingerprint, wire::k_default_wait);
     note("rejected", facts, judgement, outcome);
+    if (outcome) keeper->handed_to(facts, core::Handing::request);
     co_return respond(outcome, keeper->profile(), request.accept);
   }
 
@@ -182,9 +184,11 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
   // A page is had before there is a token to put in it.
   void note_page(const core::PeerFacts& facts, const Judgement& judgement) {
     core::AuditRecord record = record_of("page", facts, judgement);
-    const TokenOutcome available = (*judgement.keeper)->available();
+    const auto& keeper = *judgement.keeper;
+    const TokenOutcome available = keeper->available();
     if (available) record.fingerprint = (*available)->fingerprint;
     broker_.audit()->note(std::move(record));
+    if (available) keeper->handed_to(facts, core::Handing::page);
   }
 
   core::AuditRecord record_of(std::string_view what, const core::PeerFacts& facts,
@@ -233,7 +237,11 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
         following = std::make_shared<Following>(keeper);
         continue;
       }
-      if (changed) self->note("events", facts, judgement, keeper->available());
+      if (changed) {
+        const TokenOutcome available = keeper->available();
+        self->note("events", facts, judgement, available);
+        if (available) keeper->handed_to(facts, core::Handing::events);
+      }
       std::string text = changed ? encode(self->event_of(*keeper)) : std::string(wire::k_heartbeat);
       taken = co_await sink->send(std::move(text));
     }

@@ -17,21 +17,24 @@ const wire::Problem k_removed{
 const wire::Problem k_replaced{ErrorCode::timeout, "this profile has just been configured anew; ask again",
                                std::chrono::seconds(1)};
 
+void tell_void(Log& log, const std::string& where, const std::string& why) {
+  log.say(Event::void_grant, where + ": " + why + "; the grant matches nobody");
+}
+
 // A name that nobody bears matches nobody: that grant waits for a reload after the name is there.
 std::optional<core::Account> known_account(const std::optional<std::string>& written, const char* kind,
-                                           core::Account (*look_up)(const std::string&), spdlog::logger& log,
+                                           core::Account (*look_up)(const std::string&), Log& log,
                                            const std::string& where) {
   if (!written) return std::nullopt;
   core::Account account = look_up(*written);
-  if (!account.id)
-    log.warn("{}: there is no {} \"{}\" here; the grant matches nobody", where, kind, *written);
+  if (!account.id) tell_void(log, where, "there is no " + std::string(kind) + " \"" + *written + "\" here");
   return account;
 }
 
 void warn_of_label(const std::optional<std::string>& wanted, core::LabelSource source, const char* module,
                    const Surroundings& around, const std::string& where) {
   if (wanted && around.facts.labels != source)
-    around.log.warn("{}: {} is not in force on this device; the grant matches nobody", where, module);
+    tell_void(around.log, where, std::string(module) + " is not in force on this device");
 }
 
 core::Rule to_rule(const config::Grant& grant, const std::optional<std::string>& own_manager,
@@ -45,7 +48,7 @@ core::Rule to_rule(const config::Grant& grant, const std::optional<std::string>&
   rule.exe_sha256 = grant.exe_sha256;
   if (grant.unit) {
     const auto unit = core::unit_of_grant(*grant.unit, own_manager);
-    if (!unit) around.log.warn("{}: {}; the grant matches nobody", grant.where, unit.error().detail);
+    if (!unit) tell_void(around.log, grant.where, unit.error().detail);
     rule.unit = unit ? *unit : *grant.unit;
   }
   rule.apparmor = grant.apparmor;
@@ -191,7 +194,9 @@ bool Broker::lacks_token(const config::Profile& profile) const {
 Result<void> Broker::reload() {
   auto loaded = config::load(config_file_);
   if (!loaded) {
-    around_.log.error("reload: {}; the configuration before stays in force", loaded.error().detail);
+    around_.log.say(Event::reload_failed,
+                    "reload: " + loaded.error().detail + "; the configuration before stays in force",
+                    {.failure = loaded.error().code});
     return loaded.error();
   }
   const config::Config before = std::exchange(config_, std::move(*loaded));
@@ -213,7 +218,8 @@ Result<void> Broker::reload() {
   // Who follows may no longer have what they follow.
   for (const auto& [name, keeper] : keepers_) keeper->wake_followers();
   around_.stirred();
-  around_.log.info("reload: {} with {} profiles is in force", config_file_.string(), config_.profiles.size());
+  around_.log.say(Event::reloaded, "reload: " + config_file_.string() + " with " +
+                                       std::to_string(config_.profiles.size()) + " profiles is in force");
   return {};
 }
 

@@ -37,13 +37,14 @@ ServerLimits limits_for(unsigned long descriptors) {
 }  // namespace
 
 Daemon::Daemon(const config::Locations& at, config::Config config, const ServiceManager& manager,
-               KeptProfiles& kept, const Starter& start, const SystemClock& clock, spdlog::logger& log)
+               KeptProfiles& kept, const Starter& start, const SystemClock& clock, Log& log)
     : log_(log),
       clock_(clock),
       kept_(kept),
       manager_(manager),
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       end_(io_),
+      repeats_(io_),
       spare_(io_, k_between_sparing,
              [this] {
                for (auto* server : servers_) server->forget_old();
@@ -51,22 +52,28 @@ Daemon::Daemon(const config::Locations& at, config::Config config, const Service
       broker_(std::move(config), at.config_file, ::geteuid(), surroundings(at, start)),
       supervision_(io_, manager_, broker_, log) {
   watch_.emplace(io_.get_executor(), clock_, broker_, log);
+  log_.when_repeated([this](BootTime due) { tell_repeats_at(due); });
 }
 
 // The watch calls the broker, which would be gone first: it is made after it.
-Daemon::~Daemon() { watch_.reset(); }
+Daemon::~Daemon() {
+  log_.when_repeated(nullptr);
+  watch_.reset();
+}
 
 void Daemon::serve(const config::Locations& at, Listeners listeners, std::optional<gid_t> admins) {
   const auto limits = limits_for(raise_descriptor_limit());
   HttpServer apps(io_, std::move(listeners.apps), limits, app_interface(broker_, clock_), log_);
-  HttpServer operators(io_, std::move(listeners.operators), limits,
-                       operator_interface(broker_, clock_, {::geteuid(), admins}), log_);
+  HttpServer operators(
+      io_, std::move(listeners.operators), limits,
+      operator_interface(broker_, clock_, {::geteuid(), admins}, [this] { return sockets(); }), log_);
   servers_ = {&apps, &operators};
   watch_signals();
-  log_.info("fobd {} serves {} profiles on {}", FOB_VERSION, broker_.config().profiles.size(),
-            at.app_socket().string());
+  log_.say(Event::started, "fobd " FOB_VERSION " serves " + std::to_string(broker_.config().profiles.size()) +
+                               " profiles on " + at.app_socket().string());
   supervision_.begin();
   io_.run();
+  log_.tell_the_rest();
 }
 
 Surroundings Daemon::surroundings(const config::Locations& at, const Starter& start) {
@@ -75,7 +82,9 @@ Surroundings Daemon::surroundings(const config::Locations& at, const Starter& st
   Surroundings around{executor, clock_, random_, log_, std::move(helpers.exchange)};
   around.promote = std::move(helpers.promote);
   around.facts = std::move(helpers.facts);
-  around.audit = [this](const core::AuditRecord& record) { write(record); };
+  around.audit = [this](const core::AuditRecord& record) {
+    log_.record(record.granted ? Event::granted : Event::refused, audit_line(record), journal_fields(record));
+  };
   around.stirred = [this] {
     if (!watch_) return;  // both are made after the broker, which stirs while it is being made
     watch_->adjust();
@@ -90,11 +99,12 @@ Surroundings Daemon::surroundings(const config::Locations& at, const Starter& st
   return around;
 }
 
-// With fields where there is a journal to take them, else as a line of the log.
-void Daemon::write(const core::AuditRecord& record) {
-  const std::string line = audit_line(record);
-  const auto priority = record.granted ? Priority::info : Priority::notice;
-  if (!journal_.send(priority, line, journal_fields(record))) log_.info("{}", line);
+// Without repeats nothing wakes up for this.
+void Daemon::tell_repeats_at(BootTime due) {
+  repeats_.expires_after(std::max(due - clock_.boot_now(), std::chrono::nanoseconds(0)));
+  repeats_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) log_.tell_repeats();
+  });
 }
 
 void Daemon::watch_signals() {
@@ -115,6 +125,10 @@ void Daemon::reload() {
   supervision_.reloading(clock_.awake_time());
   (void)broker_.reload();  // it has logged its outcome, and a signal has nobody to answer to
   supervision_.reloaded();
+}
+
+std::vector<SocketSample> Daemon::sockets() const {
+  return {{"apps", servers_.front()->traffic()}, {"operators", servers_.back()->traffic()}};
 }
 
 // What was asked is answered, and who connects from now on waits for the next fobd.

@@ -7,11 +7,12 @@
 #include "daemon/broker/http_server.hpp"
 #include "daemon/broker/kept_profiles.hpp"
 #include "daemon/broker/listeners.hpp"
+#include "daemon/broker/metrics.hpp"
 #include "daemon/broker/service_manager.hpp"
 #include "daemon/broker/spare_memory.hpp"
 #include "daemon/broker/supervision.hpp"
 #include "daemon/broker/surroundings_watch.hpp"
-#include "ipc/base/journal.hpp"
+#include "ipc/base/log.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -27,7 +28,7 @@ class Daemon {
  public:
   /// All that is given by reference outlives it.
   Daemon(const config::Locations& at, config::Config config, const ServiceManager& manager,
-         KeptProfiles& kept, const Starter& start, const SystemClock& clock, spdlog::logger& log);
+         KeptProfiles& kept, const Starter& start, const SystemClock& clock, Log& log);
 
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -39,21 +40,22 @@ class Daemon {
 
  private:
   Surroundings surroundings(const config::Locations& at, const Starter& start);
-  void write(const core::AuditRecord& record);
+  std::vector<SocketSample> sockets() const;
   void watch_signals();
   void reload();
   void begin_to_end();
   void end_when_done();
+  void tell_repeats_at(BootTime due);
 
-  spdlog::logger& log_;
+  Log& log_;
   const SystemClock& clock_;
   KeptProfiles& kept_;
   const ServiceManager& manager_;
-  const Journal journal_ = Journal::of(config::process_environment("JOURNAL_STREAM"), "fobd");
   SystemRandom random_;
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer end_;
+  boost::asio::steady_timer repeats_;
   std::optional<BootTime> ending_since_;
   std::vector<HttpServer*> servers_;
   SpareMemory spare_;

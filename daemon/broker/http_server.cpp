@@ -1,5 +1,6 @@
 #include "daemon/broker/http_server.hpp"
 
+#include "daemon/broker/known_requests.hpp"
 #include "ipc/base/passed_descriptors.hpp"
 #include "ipc/transport/descriptor_reserve.hpp"
 #include "ipc/wire/limits.hpp"
@@ -17,7 +18,6 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <linux/sockios.h>
@@ -62,51 +62,6 @@ constexpr std::size_t k_usual_request = 512;
 constexpr std::size_t k_heard_at_once = 1024;
 // Who asks without a pause is heard so many times, and once more as many, before the others have their turn.
 constexpr int k_turns = 2;
-// What apps ask for again and again is a handful; who asks for much else has the ordinary way.
-constexpr std::size_t k_most_known = 32;
-
-// A request that was heard before, and what answers it when it comes again from anybody whom the kernel tells
-// of the same: the decision turned on nothing else (Response::repeat).
-struct KnownRequest {
-  std::string bytes;
-  transport::Peer by;  ///< without its process
-  std::shared_ptr<Repeat> repeat;
-
-  bool is_of(const transport::Peer& peer) const {
-    return peer.uid == by.uid && peer.gid == by.gid && peer.groups == by.groups && peer.label == by.label;
-  }
-};
-
-// The last of them, of all connections of a server.
-class KnownRequests {
- public:
-  using Known = std::shared_ptr<KnownRequest>;
-
-  /// What `bytes` begin with, of such a peer; empty where that is not known.
-  Known begins(std::string_view bytes, const transport::Peer& peer) const {
-    const auto found = std::find_if(all_.begin(), all_.end(), [&](const Known& known) {
-      return known && bytes.starts_with(known->bytes) && known->is_of(peer);
-    });
-    return found == all_.end() ? nullptr : *found;
-  }
-  /// In the place of the oldest.
-  Known add(std::string_view bytes, transport::Peer peer) {
-    peer.pid = 0;
-    peer.pidfd.reset();
-    auto& place = all_[next_++ % all_.size()];
-    place = std::make_shared<KnownRequest>(KnownRequest{std::string(bytes), std::move(peer), nullptr});
-    return place;
-  }
-  void clear() { all_.fill(nullptr); }
-  void forget_old() {
-    for (const auto& known : all_)
-      if (known && known->repeat && known->repeat->is_over()) known->repeat.reset();
-  }
-
- private:
-  std::array<Known, k_most_known> all_;
-  std::size_t next_ = 0;
-};
 
 struct Session final : Connection {
   using Connection::Connection;
@@ -153,6 +108,18 @@ std::string to_bytes(const Response& response, unsigned version, bool keep_alive
   if (with_body) bytes.append(response.body);
   return bytes;
 }
+
+// One more of something, while it lives.
+class OneMore {
+ public:
+  explicit OneMore(std::size_t& count) : count_(count) { ++count_; }
+  OneMore(const OneMore&) = delete;
+  OneMore& operator=(const OneMore&) = delete;
+  ~OneMore() { --count_; }
+
+ private:
+  std::size_t& count_;
+};
 
 // How much of it the socket took at once; all, where the peer has gone: the next to use it notices.
 std::size_t send_now(Session& session, std::string_view bytes) {
@@ -204,6 +171,7 @@ Response problem_response(const wire::Problem& problem) {
   response.content_type = "application/problem+json";
   response.body = encode(problem);
   response.retry_after = problem.retry_after;
+  response.problem = problem.code;
   return response;
 }
 
@@ -213,7 +181,7 @@ Response problem_response(const Error& error) {
 
 class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler, spdlog::logger& log)
+  Impl(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler, Log& log)
       : io_(io),
         acceptor_(io, asio::local::stream_protocol(), listener.release()),
         reserve_(io),
@@ -248,6 +216,11 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   std::size_t connections() const { return connections_->size(); }
+  Traffic traffic() const {
+    Traffic traffic = traffic_;
+    traffic.connections = connections_->size();
+    return traffic;
+  }
   void forget_old() { known_->forget_old(); }
 
  private:
@@ -283,7 +256,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
         self->admit(std::move(socket));
       } else if (!self->stopped_ && error != asio::error::connection_aborted &&
                  !self->connections_->make_room()) {
-        self->log_.warn("cannot accept connections: {}", error.message());
+        self->log_.say(Event::accept_failed, "cannot accept connections: " + error.message());
         asio::steady_timer rest(self->io_, k_accept_rest);
         co_await rest.async_wait(k_tuple);
       }
@@ -293,7 +266,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   void admit(asio::local::stream_protocol::socket socket) {
     auto peer = transport::peer_of(socket.native_handle());
     if (!peer) {
-      log_.warn("a connection was dropped: {}", peer.error().detail);
+      log_.say(Event::unknown_peer, "a connection was dropped: " + peer.error().detail);
       return;
     }
     auto session = std::make_shared<Session>(Socket(std::move(socket)), std::move(*peer));
@@ -345,14 +318,15 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     try {
       if (!session.known) session.known = known_->begins(bytes, session.peer);
       if (!session.known || !session.known->repeat || !bytes.starts_with(session.known->bytes)) return false;
-      const std::string_view answer = session.known->repeat->answer();
+      const std::string_view answer = session.known->repeat->answer(session.peer.pid);
       if (answer.empty()) return false;
       bytes.remove_prefix(session.known->bytes.size());
       session.unsent = answer.substr(send_now(session, answer));
       session.answered = true;
+      ++traffic_.served;
       return true;
     } catch (const std::exception& exception) {
-      log_.error("a request failed: {}; please report this", exception.what());
+      report("a request failed", exception);
     }
     return false;
   }
@@ -381,6 +355,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     self->listen(session);
   }
 
+  void count(const Response& response) {
+    if (response.problem) {
+      ++traffic_.refused[traits(*response.problem).urn];
+    } else {
+      ++traffic_.served;
+    }
+  }
+
   // One request and its answer; whether the connection lives on.
   asio::awaitable<bool> serve_one(SessionPtr session) {
     Parser parser;
@@ -400,17 +382,19 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     const auto known = repeatable.empty() ? nullptr : known_->begins(repeatable, session->peer);
     Request request = to_request(parser, *session);
     request.again = known != nullptr;
-    const Response response = co_await answer(std::move(request));
+    Response response = co_await answer(std::move(request));
     session->answered = true;
     remember(*session, repeatable, known, response);
-    if (response.events && !is_head && connections_->may_stream(session->peer.uid)) {
+    const bool streams = response.events && !is_head;
+    if (streams && connections_->may_stream(session->peer.uid)) {
+      count(response);
       co_await stream(session, response, version);
       co_return false;
     }
-    const bool too_many = response.events && !is_head;
+    if (streams) response = too_many_streams();
+    count(response);
     // RFC 9110 §9.3.2: to HEAD the head of what GET would get. A body would be taken for the next answer.
-    std::string bytes =
-        to_bytes(too_many ? too_many_streams() : response, version, keep_alive && !draining_, !is_head);
+    std::string bytes = to_bytes(response, version, keep_alive && !draining_, !is_head);
     bytes.erase(0, send_now(*session, bytes));
     bool written = true;
     if (!bytes.empty()) written = co_await write(session, std::move(bytes));
@@ -466,7 +450,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     try {
       co_return co_await handler_(std::move(request));
     } catch (const std::exception& exception) {
-      log_.error("a request failed: {}; please report this", exception.what());
+      report("a request failed", exception);
     }
     co_return problem_response(fail(ErrorCode::internal, "fobd could not answer; its log says why"));
   }
@@ -474,6 +458,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<void> stream(SessionPtr session, Response response, unsigned version) {
     // Counted before anything is awaited, so that none slips past the bound meanwhile.
     const Connections::Stream counted(connections_, session->peer.uid);
+    const OneMore open(response.upgrade ? traffic_.page_readers : traffic_.event_streams);
     bool written = false;
     if (response.upgrade) {
       written = send_upgrade(*session, *response.upgrade);
@@ -489,7 +474,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     try {
       co_await response.events(sink);
     } catch (const std::exception& exception) {
-      log_.error("an event stream failed: {}; please report this", exception.what());
+      report("an event stream failed", exception);
     }
     co_await await_taken(session);
   }
@@ -535,7 +520,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   asio::awaitable<void> refuse(SessionPtr session, Error error) {
-    std::string bytes = to_bytes(problem_response(error), 11, false);
+    const Response response = problem_response(error);
+    count(response);
+    std::string bytes = to_bytes(response, 11, false);
     const bool written = co_await write(session, std::move(bytes));
     if (!written) co_return;
     boost::system::error_code ignored;
@@ -550,12 +537,18 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
+  void report(const std::string& what, const std::exception& exception) {
+    log_.say(Event::bug, what + ": " + exception.what() + "; please report this");
+  }
+
   // Best effort and without waiting: an answer this small fits the socket's buffer.
-  static void turn_away(Session& session) {
+  void turn_away(Session& session) {
     const wire::Problem problem{ErrorCode::too_many_requests,
                                 "too many connections are open; close some, or keep one open and reuse it",
                                 std::chrono::seconds(1)};
-    send_now(session, to_bytes(problem_response(problem), 11, false));
+    const Response response = problem_response(problem);
+    count(response);
+    send_now(session, to_bytes(response, 11, false));
   }
 
   asio::io_context& io_;
@@ -567,13 +560,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   std::shared_ptr<KnownRequests> known_;
   std::shared_ptr<Connections> connections_;
   Handler handler_;
-  spdlog::logger& log_;
+  Log& log_;
+  Traffic traffic_;
   bool stopped_ = false;
   bool draining_ = false;
 };
 
 HttpServer::HttpServer(asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,
-                       spdlog::logger& log)
+                       Log& log)
     : impl_(std::make_shared<Impl>(io, std::move(listener), limits, std::move(handler), log)) {
   impl_->start();
 }
@@ -583,6 +577,8 @@ HttpServer::~HttpServer() { impl_->stop(); }
 void HttpServer::drain() { impl_->drain(); }
 
 std::size_t HttpServer::connections() const { return impl_->connections(); }
+
+Traffic HttpServer::traffic() const { return impl_->traffic(); }
 
 void HttpServer::forget_old() { impl_->forget_old(); }
 

@@ -5,17 +5,19 @@
 
 #include "daemon/broker/acquaintance.hpp"
 #include "daemon/broker/connections.hpp"
+#include "ipc/base/log.hpp"
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/transport/peer.hpp"
 #include "ipc/wire/app_messages.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <spdlog/logger.h>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,9 +57,9 @@ using EventSinkPtr = std::shared_ptr<EventSink>;
 class Repeat {
  public:
   virtual ~Repeat() = default;
-  /// The whole answer, head and body, as serialized() makes it; valid until anything else happens on the
-  /// loop. Empty where that is not so any more, and the handler is to be asked.
-  virtual std::string_view answer() = 0;
+  /// The whole answer to this process, head and body, as serialized() makes it; valid until anything else
+  /// happens on the loop. Empty where that is not so any more, and the handler is to be asked.
+  virtual std::string_view answer(pid_t asks) = 0;
   /// Whether it will be empty from now on. What it holds is let go then.
   virtual bool is_over() const = 0;
 };
@@ -74,7 +76,8 @@ struct Response {
   std::string content_type = "application/json";
   std::string body;
   std::optional<std::chrono::seconds> retry_after;
-  std::string allow;  ///< for 405
+  std::string allow;                                ///< for 405
+  std::optional<ErrorCode> problem = std::nullopt;  ///< what it refuses with; nothing where it serves
   /// In place of a body: writes events until it returns, or until the reader is gone.
   std::function<boost::asio::awaitable<void>(EventSinkPtr)> events;
   /// With 101: the events follow in this protocol, not as a text/event-stream.
@@ -90,16 +93,25 @@ std::string serialized(const Response& response);
 Response problem_response(const wire::Problem& problem);
 Response problem_response(const Error& error);
 
+/// What a server has answered since it began, and what is open now.
+struct Traffic {
+  std::uint64_t served = 0;
+  std::map<std::string_view, std::uint64_t> refused = {};  ///< by the urn of the problem
+  std::size_t connections = 0;
+  std::size_t event_streams = 0;
+  std::size_t page_readers = 0;
+};
+
 using Handler = std::function<boost::asio::awaitable<Response>(Request)>;
 
 /// Serves one listening socket on the io_context's thread until it is destroyed.
 class HttpServer {
  public:
-  HttpServer(boost::asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler,
-             spdlog::logger& log);
+  HttpServer(boost::asio::io_context& io, UniqueFd listener, ServerLimits limits, Handler handler, Log& log);
   ~HttpServer();
 
   std::size_t connections() const;
+  Traffic traffic() const;
   /// Lets go of answers that hold no more.
   void forget_old();
   /// Takes no more connections; what waits to be accepted stays for a successor. Of those that are open, what

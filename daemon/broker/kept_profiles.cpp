@@ -30,20 +30,25 @@ core::TokenPtr to_token(const wire::KeptToken& kept) {
   token->fingerprint = fingerprint(kept.access_token);
   token->scopes = kept.scopes;
   token->credential_version = kept.credential_version;
+  token->credential_stored_at = kept.credential_stored_at;
   token->started = kept.started;
   token->deadline = kept.deadline;
   return token;
 }
 
 wire::KeptToken to_kept(const core::Token& token, BootTime due) {
-  return {token.access_token, token.scopes,   token.credential_version,
-          token.started,      token.deadline, std::min(due, token.deadline)};
+  return {token.access_token,
+          token.scopes,
+          token.credential_version,
+          token.started,
+          token.deadline,
+          std::min(due, token.deadline),
+          token.credential_stored_at};
 }
 
 }  // namespace
 
-KeptProfiles::KeptProfiles(const ServiceManager& manager, const Clock& clock, std::string boot_id,
-                           spdlog::logger& log)
+KeptProfiles::KeptProfiles(const ServiceManager& manager, const Clock& clock, std::string boot_id, Log& log)
     : manager_(manager), clock_(clock), boot_id_(std::move(boot_id)), log_(log) {}
 
 void KeptProfiles::take_back(std::vector<HandedDescriptor> handed) {
@@ -83,7 +88,11 @@ core::Resumption KeptProfiles::recall(const std::string& profile, const std::str
   }
   kept_[profile] = {name, resumption->token != nullptr};
   if (resumption->token)
-    log_.info("{}: goes on with token {} of the fobd before", profile, resumption->token->fingerprint);
+    log_.say(Event::token_taken_over,
+             "goes on with token " + resumption->token->fingerprint + " of the fobd before",
+             {.profile = profile,
+              .fingerprint = resumption->token->fingerprint,
+              .credential_version = resumption->token->credential_version});
   return std::move(*resumption);
 }
 
@@ -129,7 +138,8 @@ void KeptProfiles::keep(const std::string& profile, const std::string& purpose,
     if (told) {
       kept_[profile] = {name, state.token != nullptr};
     } else {
-      log_.warn("{}: a restart of fobd would cost an exchange: {}", profile, told.error().detail);
+      log_.say(Event::not_kept, "a restart of fobd would cost an exchange: " + told.error().detail,
+               {.profile = profile});
     }
   }
   // Only now: a crash in between leaves two, of which the later counts.
@@ -142,12 +152,13 @@ void KeptProfiles::forget_waits() {
 }
 
 void KeptProfiles::drop(const std::string& name, const std::string& why) {
-  log_.info("what the fobd before left as {} is dropped: {}", name, why);
+  log_.say(Event::leftover_dropped, "what the fobd before left as " + name + " is dropped: " + why);
   forget(name);
 }
 
 void KeptProfiles::forget(const std::string& name) {
-  if (const auto told = manager_.forget(name); !told) log_.warn("{}", told.error().detail);
+  if (const auto told = manager_.forget(name); !told)
+    log_.say(Event::unheard_by_systemd, told.error().detail);
 }
 
 }  // namespace fob::broker

@@ -7,9 +7,8 @@
 #include "daemon/core/refresh.hpp"
 #include "ipc/base/clock.hpp"
 #include "ipc/base/handed_descriptors.hpp"
+#include "ipc/base/log.hpp"
 #include "ipc/wire/kept_profile.hpp"
-
-#include <spdlog/logger.h>
 
 #include <cstdint>
 #include <map>
@@ -25,7 +24,7 @@ inline constexpr std::string_view k_kept_prefix = "profile-";
 class KeptProfiles {
  public:
   /// `boot_id`: of this boot (/proc/sys/kernel/random/boot_id). What is referred to outlives this.
-  KeptProfiles(const ServiceManager& manager, const Clock& clock, std::string boot_id, spdlog::logger& log);
+  KeptProfiles(const ServiceManager& manager, const Clock& clock, std::string boot_id, Log& log);
 
   /// What the predecessor left. To be called once, before the first recall().
   void take_back(std::vector<HandedDescriptor> handed);
@@ -58,7 +57,7 @@ class KeptProfiles {
   const ServiceManager& manager_;
   const Clock& clock_;
   std::string boot_id_;
-  spdlog::logger& log_;
+  Log& log_;
   std::uint64_t next_number_ = 1;
   std::map<std::string, Returned> returned_;
   std::map<std::string, Kept> kept_;

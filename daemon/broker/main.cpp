@@ -1,5 +1,6 @@
 // fobd, the broker: serves tokens to apps and answers operators, over two Unix sockets. It holds no secret
 // and opens no network socket; fob-exchange does the talking to the authority.
+#include "daemon/broker/command_line.hpp"
 #include "daemon/broker/confinement.hpp"
 #include "daemon/broker/daemon.hpp"
 #include "daemon/broker/helpers.hpp"
@@ -11,11 +12,10 @@
 #include "ipc/base/confine.hpp"
 #include "ipc/base/file.hpp"
 #include "ipc/base/handed_descriptors.hpp"
+#include "ipc/base/log.hpp"
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_color_sinks.h>
 
-#include <cstdio>
 #include <grp.h>
 #include <optional>
 #include <signal.h>
@@ -51,7 +51,7 @@ Result<Handed> take_handed() {
   return handed;
 }
 
-Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
+Result<void> run(const config::Locations& at, bool units, const SystemClock& clock, Log& log) {
   auto handed = take_handed();
   if (!handed) return handed.error();
   auto manager = broker::ServiceManager::of(config::process_environment, ::getpid());
@@ -59,9 +59,11 @@ Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   auto config = config::load(at.config_file);
   if (!config) return config.error();
   if (config->profiles.empty())
-    log.warn("{} configures no profile; add one, for example [profile.prod-query]", at.config_file.string());
+    log.say(Event::no_profile,
+            at.config_file.string() + " configures no profile; add one, for example [profile.prod-query]");
   const auto choice = config::choose_store(*config, config::look_for_stores(at, config::process_environment));
-  log.info("first credentials go to the store \"{}\", since {}", to_string(choice.kind), choice.why);
+  log.say(Event::store_chosen, "first credentials go to the store \"" + std::string(to_string(choice.kind)) +
+                                   "\", since " + choice.why);
   const auto boot_id = read_file("/proc/sys/kernel/random/boot_id", k_max_boot_id, ErrorCode::internal);
   if (!boot_id) return boot_id.error();
 
@@ -72,9 +74,8 @@ Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   if (!start) return start.error();
   const auto confined = broker::confine_broker(at);
   if (!confined) return confined.error();
-  if (!confined->empty()) log.warn("{}", *confined);
+  if (!confined->empty()) log.say(Event::unconfined, *confined);
 
-  const SystemClock clock;
   broker::KeptProfiles kept(*manager, clock, *boot_id, log);
   kept.take_back(std::move(handed->kept));
   broker::Daemon daemon(at, std::move(*config), *manager, kept, *start, clock, log);
@@ -82,47 +83,38 @@ Result<void> run(const config::Locations& at, bool units, spdlog::logger& log) {
   const UniqueFd lock = std::move(listeners->lock);
   daemon.serve(at, std::move(*listeners), admins);
   if (lock) broker::remove_sockets(at);
-  log.info("fobd ends");
+  log.say(Event::ended, "fobd ends");
   return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{
-      "fobd keeps valid access tokens at hand and serves them to local apps over a Unix socket.\n"
-      "It runs in the foreground. See also: fob --help",
-      "fobd"};
-  config::LocationFlags flags;
-  app.add_option("--config", flags.config,
-                 "configuration file (root: /etc/fob/fob.toml; a user: ~/.config/fob/fob.toml)");
-  app.add_option("--runtime-dir", flags.runtime_dir,
-                 "where the sockets are (root: /run/fob; a user: $XDG_RUNTIME_DIR/fob)");
-  app.add_option("--state-dir", flags.state_dir,
-                 "where the file store is (root: /var/lib/fob; a user: ~/.local/state/fob)");
-  bool units = false;
-  app.add_flag("--units", units,
-               "ask the units fob-exchange@, fob-promote and fob-witness over their sockets in the runtime "
-               "directory, instead of starting the programs");
-  app.set_version_flag("--version", "fobd " FOB_VERSION);
+  CLI::App app;
+  broker::Arguments arguments;
+  broker::add_arguments(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : traits(ErrorCode::usage).exit_status;
   }
 
+  forbid_dumps();
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto journal = Journal::of(config::process_environment("JOURNAL_STREAM"), "fobd");
+  const SystemClock clock;
+  Log log(clock, [&journal](Priority priority, const std::string& message, const Journal::Fields& fields) {
+    journal.write(priority, message, fields);
+  });
+  const auto give_up = [&log](ErrorCode code, const std::string& why) {
+    log.say(Event::gave_up, why, {.failure = code});
+    return traits(code).exit_status;
+  };
   try {
-    forbid_dumps();
-    ::signal(SIGPIPE, SIG_IGN);
-    const auto log = spdlog::stderr_color_st("fobd");
-    log->set_pattern("%^%l%$: %v");
-    const auto outcome =
-        run(config::locate(flags, config::process_environment, ::geteuid() == 0), units, *log);
-    if (outcome) return 0;
-    log->error("{}", outcome.error().detail);
-    return traits(outcome.error().code).exit_status;
+    const auto at = config::locate(arguments.at, config::process_environment, ::geteuid() == 0);
+    const auto outcome = run(at, arguments.units, clock, log);
+    return outcome ? 0 : give_up(outcome.error().code, outcome.error().detail);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fobd: %s\n", error.what());
-    return traits(ErrorCode::internal).exit_status;
+    return give_up(ErrorCode::internal, error.what());
   }
 }

@@ -2,7 +2,6 @@
 
 #include "daemon/broker/audit_text.hpp"
 #include "daemon/broker/explanation.hpp"
-#include "daemon/broker/metrics.hpp"
 #include "daemon/broker/profile_state.hpp"
 #include "daemon/broker/routing.hpp"
 #include "ipc/wire/control_messages.hpp"
@@ -32,8 +31,13 @@ Json whole_seconds(const std::optional<std::chrono::nanoseconds>& time) {
 
 class OperatorInterface {
  public:
-  OperatorInterface(Broker& broker, const Clock& clock, Operators operators)
-      : broker_(broker), clock_(clock), operators_(operators), started_(clock.boot_now()) {
+  OperatorInterface(Broker& broker, const Clock& clock, Operators operators, Sockets sockets)
+      : broker_(broker),
+        clock_(clock),
+        operators_(operators),
+        sockets_(std::move(sockets)),
+        started_(clock.boot_now()),
+        started_wall_(clock.wall_now()) {
     add("GET", "/v1/status", &OperatorInterface::status);
     add("POST", "/v1/refresh", &OperatorInterface::refresh);
     add("POST", "/v1/reload", &OperatorInterface::reload);
@@ -128,7 +132,8 @@ class OperatorInterface {
 
   asio::awaitable<Response> status(Request, wire::Target) {
     Json profiles = Json::array();
-    for (const auto& keeper : broker_.keepers()) profiles.push_back(profile_state(*keeper, clock_));
+    for (const auto& keeper : broker_.keepers())
+      profiles.push_back(profile_state_for_operators(*keeper, clock_));
     const auto uptime = std::chrono::floor<seconds>(clock_.boot_now() - started_);
     Response response;
     response.body = wire::dump({{"version", FOB_VERSION},
@@ -139,13 +144,23 @@ class OperatorInterface {
     co_return response;
   }
 
-  asio::awaitable<Response> metrics(Request, wire::Target) {
-    std::vector<ProfileSample> samples;
-    for (const auto& keeper : broker_.keepers()) samples.push_back({keeper->profile(), keeper->status()});
+  asio::awaitable<Response> metrics(Request request, wire::Target) {
+    DaemonSample sample{{}, sockets_(), started_wall(), clock_.boot_now(), clock_.wall_now()};
+    for (const auto& keeper : broker_.keepers())
+      sample.profiles.push_back({keeper->profile(), keeper->status()});
+    const Exposed format = exposed_for(request.accept);
     Response response;
-    response.content_type = k_metrics_type;
-    response.body = metrics_text(samples, clock_.boot_now());
+    response.content_type = content_type(format);
+    response.body = metrics_text(sample, format);
     co_return response;
+  }
+
+  // By the clock of now, which may have been set since; but what it drifts by is no other start.
+  WallTime started_wall() {
+    const auto uptime = std::chrono::floor<std::chrono::milliseconds>(clock_.boot_now() - started_);
+    const WallTime start = clock_.wall_now() - uptime;
+    if (std::chrono::abs(start - started_wall_) >= seconds(1)) started_wall_ = start;
+    return started_wall_;
   }
 
   asio::awaitable<Response> refresh(Request request, wire::Target) {
@@ -191,7 +206,9 @@ class OperatorInterface {
   Broker& broker_;
   const Clock& clock_;
   Operators operators_;
+  Sockets sockets_;
   BootTime started_;
+  WallTime started_wall_;
   std::vector<Route> routes_;
 };
 
@@ -204,8 +221,8 @@ bool is_operator(const Operators& operators, const transport::Peer& peer) {
          std::find(peer.groups.begin(), peer.groups.end(), *operators.admin_group) != peer.groups.end();
 }
 
-Handler operator_interface(Broker& broker, const Clock& clock, Operators operators) {
-  const auto interface = std::make_shared<OperatorInterface>(broker, clock, operators);
+Handler operator_interface(Broker& broker, const Clock& clock, Operators operators, Sockets sockets) {
+  const auto interface = std::make_shared<OperatorInterface>(broker, clock, operators, std::move(sockets));
   return [interface, &broker](Request request) {
     broker.look();
     return interface->answer(std::move(request));

@@ -4,9 +4,12 @@
 
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/http_server.hpp"
+#include "daemon/broker/metrics.hpp"
 
+#include <functional>
 #include <optional>
 #include <sys/types.h>
+#include <vector>
 
 namespace fob::broker {
 
@@ -18,7 +21,12 @@ struct Operators {
 
 bool is_operator(const Operators& operators, const transport::Peer& peer);
 
+/// What the sockets have had to do, for the metrics.
+using Sockets = std::function<std::vector<SocketSample>()>;
+
 /// A handler for HttpServer. What is referred to outlives it.
-Handler operator_interface(Broker& broker, const Clock& clock, Operators operators);
+Handler operator_interface(
+    Broker& broker, const Clock& clock, Operators operators,
+    Sockets sockets = [] { return std::vector<SocketSample>(); });
 
 }  // namespace fob::broker

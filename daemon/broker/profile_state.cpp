@@ -1,5 +1,7 @@
 #include "daemon/broker/profile_state.hpp"
 
+#include "ipc/wire/limits.hpp"
+
 namespace fob::broker {
 namespace {
 
@@ -35,11 +37,33 @@ Json staged_refused(const TokenKeeper::Status& status) {
 
 void add_token(Json& json, const core::Token& token, const Clock& clock) {
   const auto left = token.left(clock.boot_now());
+  json["lifetime"] = std::chrono::round<seconds>(token.lifetime()).count();
   json["fingerprint"] = token.fingerprint;
   json["expires_in"] = std::chrono::round<seconds>(left).count();
   json["expires_at"] = to_rfc3339(clock.wall_now() + std::chrono::round<milliseconds>(left));
   json["scopes"] = token.scopes;
   json["credential_version"] = token.credential_version;
+  if (token.credential_stored_at) json["credential_stored_at"] = to_rfc3339(*token.credential_stored_at);
+}
+
+// Words that a process chose for itself.
+Json word(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(wire::printable(text, wire::k_max_detail));
+}
+
+Json served_to(const TokenKeeper& keeper, const Clock& clock) {
+  Json list = Json::array();
+  for (const auto& recipient : keeper.recipients().newest_first()) {
+    const auto ago = std::chrono::round<milliseconds>(clock.boot_now() - recipient.at);
+    list.push_back({{"pid", recipient.pid},
+                    {"uid", recipient.uid},
+                    {"unit", word(recipient.unit)},
+                    {"exe", word(recipient.exe)},
+                    {"at", to_rfc3339(clock.wall_now() - ago)},
+                    {"count", recipient.count},
+                    {"how", core::to_string(recipient.how)}});
+  }
+  return list;
 }
 
 }  // namespace
@@ -52,8 +76,10 @@ Json profile_state(const TokenKeeper& keeper, const Clock& clock) {
                {"fingerprint", nullptr},
                {"expires_in", nullptr},
                {"expires_at", nullptr},
+               {"lifetime", nullptr},
                {"scopes", Json::array()},
                {"credential_version", nullptr},
+               {"credential_stored_at", nullptr},
                {"exchanging", status.exchanging},
                {"next_attempt_in", nullptr},
                {"next_attempt_why", nullptr},
@@ -69,6 +95,12 @@ Json profile_state(const TokenKeeper& keeper, const Clock& clock) {
     json["next_attempt_in"] = std::chrono::ceil<seconds>(*status.next_attempt_in).count();
     json["next_attempt_why"] = core::to_string(status.reason);
   }
+  return json;
+}
+
+Json profile_state_for_operators(const TokenKeeper& keeper, const Clock& clock) {
+  Json json = profile_state(keeper, clock);
+  json["served_to"] = served_to(keeper, clock);
   return json;
 }
 

@@ -91,21 +91,26 @@ SlotChoice::Step SlotExchange::take(core::Slot slot, wire::ExchangeAnswer answer
 }
 
 SlotChoice::Step SlotExchange::take(std::uint64_t version, const PromotionOutcome& promotion) {
+  const std::string number = std::to_string(version);
+  const About about{.profile = profile_, .credential_version = version};
   switch (promotion.outcome) {
     case core::Promotion::promoted:
-      around_.log.info("{}: the staged credential works and is in force now: version {}", profile_, version);
+      around_.log.say(Event::promoted, "the staged credential works and is in force now: version " + number,
+                      about);
       break;
     case core::Promotion::left_alone:
-      around_.log.info(
-          "{}: the staged credential works (version {}); its rotation is under way, or was cut off: "
-          "fob credential promote {} would put it in force",
-          profile_, version, profile_);
+      around_.log.say(Event::staged_waits,
+                      "the staged credential works (version " + number +
+                          "); its rotation is under way, or was cut off: fob credential promote " + profile_ +
+                          " would put it in force",
+                      about);
       break;
     case core::Promotion::failed:
-      around_.log.warn(
-          "{}: the staged credential works (version {}) but could not be put in force, which is tried "
-          "again at the next refresh: {}",
-          profile_, version, promotion.detail);
+      around_.log.say(Event::not_promoted,
+                      "the staged credential works (version " + number +
+                          ") but could not be put in force, which is tried again at the next refresh: " +
+                          promotion.detail,
+                      about);
       break;
   }
   return choice_.on_promotion(promotion.outcome);
@@ -114,8 +119,10 @@ SlotChoice::Step SlotExchange::take(std::uint64_t version, const PromotionOutcom
 void SlotExchange::tell_of_staged() {
   const auto& refusal = choice_.staged_refusal();
   if (refusal && !staged_refused_)
-    around_.log.error("{}: the staged credential is refused ({}): {}; it is not put in force", profile_,
-                      traits(refusal->code).kind, refusal->detail);
+    around_.log.say(Event::staged_refused,
+                    "the staged credential is refused (" + std::string(traits(refusal->code).kind) +
+                        "): " + refusal->detail + "; it is not put in force",
+                    {.profile = profile_, .failure = refusal->code});
   if (!refusal) {
     staged_refused_.reset();
   } else if (!staged_refused_ || staged_refused_->detail != refusal->detail) {
@@ -127,12 +134,16 @@ void SlotExchange::tell_of_fallback() {
   const auto fallback = choice_.fallback();
   if (fallback == fallback_) return;
   if (fallback)
-    around_.log.error(
-        "{}: FALLBACK: the credential in force is refused; the {} one (version {}) is used in its "
-        "place. To put it in force: fob credential {} {}",
-        profile_, to_string(*fallback), choice_.offer()->version, command_of(*choice_.offer()), profile_);
+    around_.log.say(Event::fallback,
+                    "FALLBACK: the credential in force is refused; the " + std::string(to_string(*fallback)) +
+                        " one (version " + std::to_string(choice_.offer()->version) +
+                        ") is used in its place. To put it in force: fob credential " +
+                        std::string(command_of(*choice_.offer())) + " " + profile_,
+                    {.profile = profile_, .credential_version = choice_.offer()->version});
   else
-    around_.log.info("{}: the fallback to the {} credential is over", profile_, to_string(*fallback_));
+    around_.log.say(Event::fallback_over,
+                    "the fallback to the " + std::string(to_string(*fallback_)) + " credential is over",
+                    {.profile = profile_});
   fallback_ = fallback;
 }
 

@@ -11,14 +11,14 @@ constexpr std::chrono::milliseconds k_status_delay{50};
 }  // namespace
 
 Supervision::Supervision(boost::asio::io_context& io, const ServiceManager& manager, const Broker& broker,
-                         spdlog::logger& log)
+                         Log& log)
     : manager_(manager), broker_(broker), log_(log), watchdog_(io), soon_(io) {}
 
 void Supervision::begin() {
   if (!manager_.present()) return;
   begun_ = true;
   tell_status();
-  if (const auto told = manager_.ready(); !told) log_.warn("{}", told.error().detail);
+  if (const auto told = manager_.ready(); !told) log_.say(Event::unheard_by_systemd, told.error().detail);
   if (manager_.watchdog()) feed();
 }
 
@@ -35,7 +35,7 @@ void Supervision::end() {
 
 // Half the interval: once may come late (sd_watchdog_enabled(3)).
 void Supervision::feed() {
-  if (const auto told = manager_.alive(); !told) log_.warn("{}", told.error().detail);
+  if (const auto told = manager_.alive(); !told) log_.say(Event::unheard_by_systemd, told.error().detail);
   watchdog_.expires_after(*manager_.watchdog() / 2);
   watchdog_.async_wait([this](const boost::system::error_code& error) {
     if (!error) feed();

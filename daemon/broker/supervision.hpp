@@ -3,10 +3,10 @@
 
 #include "daemon/broker/broker.hpp"
 #include "daemon/broker/service_manager.hpp"
+#include "ipc/base/log.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <spdlog/logger.h>
 
 #include <chrono>
 #include <string>
@@ -18,8 +18,7 @@ namespace fob::broker {
 class Supervision {
  public:
   /// What is referred to outlives this.
-  Supervision(boost::asio::io_context& io, const ServiceManager& manager, const Broker& broker,
-              spdlog::logger& log);
+  Supervision(boost::asio::io_context& io, const ServiceManager& manager, const Broker& broker, Log& log);
 
   /// Requests are answered from now on.
   void begin();
@@ -37,7 +36,7 @@ class Supervision {
 
   const ServiceManager& manager_;
   const Broker& broker_;
-  spdlog::logger& log_;
+  Log& log_;
   boost::asio::steady_timer watchdog_;
   boost::asio::steady_timer soon_;
   bool begun_ = false;

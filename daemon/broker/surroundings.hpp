@@ -7,10 +7,10 @@
 #include "daemon/broker/promotion.hpp"
 #include "daemon/core/refresh.hpp"
 #include "ipc/base/clock.hpp"
+#include "ipc/base/log.hpp"
 #include "ipc/base/random.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <spdlog/logger.h>
 
 #include <functional>
 #include <string>
@@ -22,7 +22,7 @@ struct Surroundings {
   boost::asio::any_io_executor executor;
   const Clock& clock;
   Random& random;
-  spdlog::logger& log;
+  Log& log;
   Exchange exchange;
   /// Called when a keeper may have begun or ceased to mind the network; see TokenKeeper::minds_network().
   std::function<void()> stirred = [] {};

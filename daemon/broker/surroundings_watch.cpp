@@ -7,6 +7,18 @@ core::Change change_of(transport::TimeJump jump) {
   return jump == transport::TimeJump::slept ? core::Change::resumed : core::Change::clock_set;
 }
 
+Event event_of(core::Change change) {
+  switch (change) {
+    case core::Change::network_up:
+      break;
+    case core::Change::clock_set:
+      return Event::clock_set;
+    case core::Change::resumed:
+      return Event::resumed;
+  }
+  return Event::network_up;
+}
+
 std::string_view in_words(core::Change change) {
   switch (change) {
     case core::Change::network_up:
@@ -22,7 +34,7 @@ std::string_view in_words(core::Change change) {
 }  // namespace
 
 SurroundingsWatch::SurroundingsWatch(boost::asio::any_io_executor executor, const Clock& clock,
-                                     Broker& broker, spdlog::logger& log)
+                                     Broker& broker, Log& log)
     : broker_(broker),
       log_(log),
       clock_watch_(executor, clock, [this](transport::TimeJump jump) { tell(change_of(jump)); }),
@@ -34,18 +46,18 @@ void SurroundingsWatch::adjust() {
   if (!broker_.minds_network()) return network_watch_.rest();
   const auto listening = network_watch_.listen();
   if (listening || std::exchange(deaf_, true)) return;
-  log_.warn(
-      "the kernel does not tell of networks ({}); after an outage the next attempt comes by its own time",
-      listening.error().detail);
+  log_.say(Event::deaf_to_networks, "the kernel does not tell of networks (" + listening.error().detail +
+                                        "); after an outage the next attempt comes by its own time");
 }
 
 void SurroundingsWatch::tell(core::Change change) {
-  log_.debug("{}", in_words(change));
+  log_.say(event_of(change), in_words(change));
   // Whoever told must go on to listen.
   try {
     broker_.change(change);
   } catch (const std::exception& exception) {
-    log_.error("{}, but: {}; please report this", in_words(change), exception.what());
+    log_.say(Event::bug,
+             std::string(in_words(change)) + ", but: " + exception.what() + "; please report this");
   }
 }
 

@@ -2,19 +2,18 @@
 #pragma once
 
 #include "daemon/broker/broker.hpp"
+#include "ipc/base/log.hpp"
 #include "ipc/transport/clock_watch.hpp"
 #include "ipc/transport/network_watch.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <spdlog/logger.h>
 
 namespace fob::broker {
 
 /// One thread. The broker outlives it.
 class SurroundingsWatch {
  public:
-  SurroundingsWatch(boost::asio::any_io_executor executor, const Clock& clock, Broker& broker,
-                    spdlog::logger& log);
+  SurroundingsWatch(boost::asio::any_io_executor executor, const Clock& clock, Broker& broker, Log& log);
 
   /// The broker may have begun or ceased to mind the network: listens to it while it does.
   void adjust();
@@ -25,7 +24,7 @@ class SurroundingsWatch {
   void tell(core::Change change);
 
   Broker& broker_;
-  spdlog::logger& log_;
+  Log& log_;
   transport::ClockWatch clock_watch_;
   transport::NetworkWatch network_watch_;
   bool deaf_ = false;  ///< said once in the log

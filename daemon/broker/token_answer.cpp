@@ -51,13 +51,13 @@ bool TokenRepeat::is_over() const {
   return !available || *available != token_;
 }
 
-std::string_view TokenRepeat::answer() {
+std::string_view TokenRepeat::answer(pid_t asks) {
   broker_.look();
   if (broker_.generation() != generation_) return {};
   const BootTime now = clock_.boot_now();
   // In this order: the last is not undone where it is false.
   if (!keeper_->serves_plainly(token_, min_ttl_, now) || !broker_.audit()->repeat(ticket_, now)) return {};
-  keeper_->count_served();
+  keeper_->served_plainly(asks, uid_, now);
   return answers_->bytes(token_, now);
 }
 

@@ -55,7 +55,7 @@ class TokenRepeat final : public Repeat {
  public:
   TokenRepeat(Broker& broker, std::shared_ptr<TokenKeeper> keeper,
               std::optional<std::chrono::milliseconds> min_ttl, std::shared_ptr<TokenAnswers> answers,
-              core::TokenPtr token, core::AuditLog::Ticket ticket, const Clock& clock)
+              core::TokenPtr token, core::AuditLog::Ticket ticket, uid_t uid, const Clock& clock)
       : broker_(broker),
         clock_(clock),
         generation_(broker.generation()),
@@ -63,9 +63,10 @@ class TokenRepeat final : public Repeat {
         min_ttl_(min_ttl),
         answers_(std::move(answers)),
         token_(std::move(token)),
-        ticket_(ticket) {}
+        ticket_(ticket),
+        uid_(uid) {}
 
-  std::string_view answer() override;
+  std::string_view answer(pid_t asks) override;
   bool is_over() const override;
 
  private:
@@ -77,6 +78,7 @@ class TokenRepeat final : public Repeat {
   std::shared_ptr<TokenAnswers> answers_;
   core::TokenPtr token_;  ///< which its audit record names
   core::AuditLog::Ticket ticket_;
+  uid_t uid_;  ///< of all who are answered so
 };
 
 }  // namespace fob::broker

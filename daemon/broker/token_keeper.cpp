@@ -27,7 +27,8 @@ using std::chrono::seconds;
 // For Retry-After: whole, and never "at once".
 seconds in_seconds(nanoseconds left) { return std::max(std::chrono::ceil<seconds>(left), seconds(1)); }
 
-double as_seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+// An outage as long as this passes by itself: a device awakes, or a network comes up.
+constexpr seconds k_passing{60};
 
 }  // namespace
 
@@ -42,6 +43,7 @@ TokenKeeper::TokenKeeper(std::string profile, KeeperSettings settings, const Sur
 void TokenKeeper::start() {
   asio::co_spawn(around_.executor, keep_time(shared_from_this()), asio::detached);
   left_ = around_.recall(profile_, purpose_);
+  if (left_.token) told_version_ = left_.token->credential_version;
   apply(machine_.on_resumed(around_.clock.boot_now(), left_));
 }
 
@@ -97,17 +99,21 @@ asio::awaitable<TokenOutcome> TokenKeeper::replace_rejected(std::string fingerpr
   const BootTime patience = around_.clock.boot_now() + wait;
   const auto answer = machine_.on_rejected(around_.clock.boot_now(), fingerprint, patience);
   apply(answer.actions);
-  if (answer.verdict == core::Verdict::too_soon)
+  if (answer.verdict == core::Verdict::too_soon) {
+    ++rejections_.too_soon;
     co_return wire::Problem{
         ErrorCode::too_many_requests,
         "this token has just replaced one that was reported; if the API still answers 401, the token is "
         "not meant for it: check the profile's endpoint and scopes",
         in_seconds(machine_.rejectable_from() - around_.clock.boot_now())};
+  }
   if (answer.verdict == core::Verdict::wait) co_await await_settlement(patience);
   const core::TokenPtr token = machine_.token(around_.clock.boot_now());
   // The rejected token itself is no answer: say why there is no other.
-  if (token && token->fingerprint == fingerprint) co_return problem();
-  co_return outcome();
+  const bool only_it = token && token->fingerprint == fingerprint;
+  TokenOutcome other = only_it ? TokenOutcome(problem()) : outcome();
+  ++(other ? rejections_.ok : rejections_.failed);
+  co_return other;
 }
 
 asio::awaitable<TokenOutcome> TokenKeeper::refresh() {
@@ -152,6 +158,10 @@ TokenKeeper::Status TokenKeeper::status() const {
   status.last_failure_at = last_failure_at_;
   status.exchanges_ok = ok_;
   status.exchanges_failed = failed_;
+  status.failures = failures_;
+  status.took = took_;
+  status.rejections = rejections_;
+  status.clock_skew = clock_skew_;
   status.served = served_;
   status.alarm = alarm_.state();
   status.slots = slots_->status();
@@ -166,9 +176,9 @@ void TokenKeeper::apply(core::Actions actions) {
     timer_.disarm();
   }
   if (actions.abandon) {
-    around_.log.info(
-        "{}: the exchange under way is given up for a new one: it began before the network came up",
-        profile_);
+    around_.log.say(Event::exchange_given_up,
+                    "the exchange under way is given up for a new one: it began before the network came up",
+                    {.profile = profile_});
     abandon_.emit(asio::cancellation_type::terminal);
   }
   if (actions.exchange) begin_exchange();
@@ -224,13 +234,15 @@ asio::awaitable<void> TokenKeeper::keep_time(std::shared_ptr<TokenKeeper> self) 
     try {
       self->apply(self->machine_.on_timer(self->around_.clock.boot_now()));
     } catch (const std::exception& exception) {
-      self->around_.log.error("{}: {}; please report this", self->profile_, exception.what());
+      self->around_.log.say(Event::bug, std::string(exception.what()) + "; please report this",
+                            {.profile = self->profile_});
       self->timer_.arm(self->around_.clock.boot_now() + seconds(1));
     }
   }
 }
 
 void TokenKeeper::settle(const SlotExchange::Outcome& outcome) {
+  took_.add(around_.clock.boot_now() - began_);
   const core::Actions actions = std::visit([this](const auto& known) { return take(known); }, outcome);
   settled_ = begun_;
   apply(actions);
@@ -250,20 +262,24 @@ core::Actions TokenKeeper::take(const wire::ExchangeSuccess& success) {
   token->fingerprint = fingerprint(success.access_token);
   token->scopes = success.scopes;
   token->credential_version = success.credential_version;
+  token->credential_stored_at = success.credential_stored_at;
   token->started = started;
   token->deadline = token->started + success.expires_in;
+  if (success.clock_skew) clock_skew_ = success.clock_skew;
   ++ok_;
-  around_.log.info("{}: token {} of credential version {} for {:.0f} s", profile_, token->fingerprint,
-                   token->credential_version, as_seconds(token->left(around_.clock.boot_now())));
+  failing_since_.reset();
+  tell_of(*token);
   end_alarm("there is a new token");
   return machine_.on_token(around_.clock.boot_now(), std::move(token), around_.random.unit());
 }
 
 core::Actions TokenKeeper::take(const core::Failure& failure) {
   ++failed_;
+  ++failures_[failure.code];
   last_failure_ = failure;
   last_failure_at_ = around_.clock.wall_now();
   const BootTime now = around_.clock.boot_now();
+  if (!failing_since_) failing_since_ = now;
   const auto actions = machine_.on_failure(now, failure, around_.random.unit());
   // Where it is tried again at once, something changed meanwhile, and the failure says nothing any more.
   const bool alarming =
@@ -276,14 +292,40 @@ core::Actions TokenKeeper::take(const core::Failure& failure) {
   const auto next = machine_.next_attempt();
   const std::string again =
       next ? "in " + std::to_string(std::chrono::ceil<seconds>(*next - now).count()) + " s" : "at once";
-  around_.log.log(alarming ? spdlog::level::err : spdlog::level::warn,
-                  "{}: {}no new token ({}): {}; {}; next attempt {}", profile_, alarming ? "ALARM: " : "",
-                  traits(failure.code).kind, failure.detail, effect, again);
+  around_.log.say(alarming ? Event::alarm : event_of(failure, now),
+                  (alarming ? "ALARM: " : "") + ("no new token (" + std::string(traits(failure.code).kind)) +
+                      "): " + failure.detail + "; " + effect + "; next attempt " + again,
+                  {.profile = profile_, .failure = failure.code});
   return actions;
 }
 
+// What a failure that begins no alarm means to whoever reads of it.
+Event TokenKeeper::event_of(const core::Failure& failure, BootTime now) const {
+  if (machine_.exchanging()) return Event::refresh_failed;
+  if (core::policy_of(failure.code).needs_person) return Event::person_needed;
+  const bool lasts = now - *failing_since_ >= k_passing;
+  return lasts && !machine_.token(now) ? Event::no_token : Event::refresh_failed;
+}
+
+void TokenKeeper::tell_of(const core::Token& token) {
+  const std::string version = std::to_string(token.credential_version);
+  const About about{
+      .profile = profile_, .fingerprint = token.fingerprint, .credential_version = token.credential_version};
+  const std::uint64_t before = std::exchange(told_version_, token.credential_version);
+  if (before != 0 && before != told_version_)
+    around_.log.say(
+        Event::credential_in_force,
+        "tokens are of credential version " + version + " now, before of " + std::to_string(before), about);
+  const auto life = std::chrono::round<seconds>(token.left(around_.clock.boot_now()));
+  around_.log.say(Event::token,
+                  "token " + token.fingerprint + " of credential version " + version + " for " +
+                      std::to_string(life.count()) + " s",
+                  about);
+}
+
 void TokenKeeper::end_alarm(std::string_view why) {
-  if (alarm_.end()) around_.log.info("{}: the alarm is over: {}", profile_, why);
+  if (alarm_.end())
+    around_.log.say(Event::alarm_over, "the alarm is over: " + std::string(why), {.profile = profile_});
 }
 
 TokenOutcome TokenKeeper::available() const {

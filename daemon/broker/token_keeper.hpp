@@ -2,10 +2,12 @@
 // timer and real exchanges, and lets requests wait for their outcome.
 #pragma once
 
+#include "daemon/broker/duration_histogram.hpp"
 #include "daemon/broker/slot_exchange.hpp"
 #include "daemon/broker/surroundings.hpp"
 #include "daemon/core/refresh.hpp"
 #include "daemon/core/refusal_alarm.hpp"
+#include "daemon/core/token_recipients.hpp"
 #include "ipc/transport/boot_timer.hpp"
 #include "ipc/wire/app_messages.hpp"
 
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,10 +52,17 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   boost::asio::awaitable<TokenOutcome> token(std::optional<std::chrono::milliseconds> min_ttl,
                                              std::chrono::milliseconds wait);
   /// Whether token() would return this very one, and nothing else were to be done. Then the demand is noted;
-  /// who serves the token tells by count_served().
+  /// who serves the token tells by served_plainly().
   bool serves_plainly(const core::TokenPtr& token, std::optional<std::chrono::milliseconds> min_ttl,
                       BootTime now);
-  void count_served() { ++served_; }
+  void served_plainly(pid_t pid, uid_t uid, BootTime now) {
+    ++served_;
+    recipients_.add(pid, uid, now);
+  }
+  /// Who hands a token of this keeper out tells to whom.
+  void handed_to(const core::PeerFacts& peer, core::Handing how) {
+    recipients_.add(peer, how, around_.clock.boot_now());
+  }
   /// The successor of the token with this fingerprint, which an app got a 401 with.
   boost::asio::awaitable<TokenOutcome> replace_rejected(std::string fingerprint,
                                                         std::chrono::milliseconds wait);
@@ -72,6 +82,13 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   /// Whether a network that comes up would make a difference.
   bool minds_network() const { return !retired_ && machine_.minds_network(); }
 
+  /// What became of the tokens that apps reported as rejected.
+  struct Rejections {
+    std::uint64_t ok = 0;        ///< another one was given
+    std::uint64_t too_soon = 0;  ///< no exchange was made, since one had just been
+    std::uint64_t failed = 0;    ///< there was no other in time
+  };
+
   /// For showing. Times are as of the call.
   struct Status {
     core::TokenPtr token;  ///< alive, or nothing
@@ -86,11 +103,16 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
     bool failing;  ///< the last exchange failed
     std::uint64_t exchanges_ok;
     std::uint64_t exchanges_failed;
+    std::map<ErrorCode, std::uint64_t> failures;  ///< of exchanges, by how
+    DurationHistogram took;                       ///< exchanges, from their beginning to their outcome
+    Rejections rejections;
+    std::optional<std::chrono::milliseconds> clock_skew;  ///< as the last exchange that knew told
     std::uint64_t served;
     std::optional<core::RefusalAlarm::State> alarm;
     SlotExchange::Status slots;
   };
   Status status() const;
+  const core::TokenRecipients& recipients() const { return recipients_; }
   const std::string& profile() const { return profile_; }
 
  private:
@@ -103,6 +125,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   core::Actions take(const wire::ExchangeSuccess& success);
   core::Actions take(const core::Failure& failure);
   void end_alarm(std::string_view why);
+  Event event_of(const core::Failure& failure, BootTime now) const;
+  void tell_of(const core::Token& token);
   void leave_behind();
   TokenOutcome outcome();
   wire::Problem problem() const;
@@ -130,7 +154,14 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
   std::list<Following*> followers_;
   std::optional<core::Failure> last_failure_;
   std::optional<WallTime> last_failure_at_;
+  std::optional<BootTime> failing_since_;
+  std::uint64_t told_version_ = 0;  ///< of the credential that tokens are of, as the log has it
   std::uint64_t ok_ = 0, failed_ = 0, served_ = 0;
+  std::map<ErrorCode, std::uint64_t> failures_;
+  DurationHistogram took_;
+  Rejections rejections_;
+  std::optional<std::chrono::milliseconds> clock_skew_;
+  core::TokenRecipients recipients_;
 };
 
 /// "valid", "expired", "none" (there never was a token) or "idle": one word for each profile's state,

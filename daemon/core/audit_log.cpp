@@ -27,66 +27,48 @@ std::string kind_text(const AuditRecord& record) {
 
 bool AuditLog::add(AuditRecord record, BootTime now, Ticket* ticket) {
   std::string name = kind_of(record, now);
-  auto known = kinds_.find(name);
-  const bool repeated = known != kinds_.end() && now < known->second.until;
-  if (repeated) {
-    ++known->second.repeats;
-  } else {
-    if (known != kinds_.end()) record.repeats = known->second.repeats;
-    known = kinds_.insert_or_assign(std::move(name), Kind{record, now + k_pause}).first;
-    keep(std::move(record));
-  }
+  const auto [kind, is_told] = kinds_.add(std::move(name), std::move(record), now);
+  if (is_told) keep(kind->last);
   if (ticket != nullptr) {
-    ticket->kind = &known->second;
+    ticket->kind = kind;
     ticket->forgotten = forgotten_;
   }
-  return !repeated;
+  return is_told;
 }
 
 bool AuditLog::repeat(const Ticket& ticket, BootTime now) {
   if (ticket.kind == nullptr || ticket.forgotten != forgotten_) return false;
-  auto& kind = *static_cast<Kind*>(ticket.kind);
-  if (now >= kind.until) return false;
-  ++kind.repeats;
+  if (now >= ticket.kind->until) return false;
+  ++ticket.kind->count;
   return true;
 }
 
 // One of its own, while there is room; else that of all others of this user, and then of all others.
 std::string AuditLog::kind_of(const AuditRecord& record, BootTime now) {
   std::string name = kind_text(record);
-  if (kinds_.contains(name)) return name;
+  if (kinds_.kinds().contains(name)) return name;
   forget_quiet(now);
-  const auto of_user = std::count_if(kinds_.begin(), kinds_.end(), [&](const auto& kind) {
+  const auto& kinds = kinds_.kinds();
+  const auto of_user = std::count_if(kinds.begin(), kinds.end(), [&](const auto& kind) {
     return kind.second.last.peer.uid == record.peer.uid;
   });
   const auto word = std::string(record.granted ? "granted" : "refused");
-  if (kinds_.size() >= k_most_kinds) return word;
+  if (kinds.size() >= k_most_kinds) return word;
   if (static_cast<std::size_t>(of_user) >= k_most_kinds_of_user) return user_text(record) + word;
   return name;
 }
 
 void AuditLog::forget_quiet(BootTime now) {
-  const auto quiet = [&](const auto& kind) { return kind.second.until <= now && kind.second.repeats == 0; };
-  if (std::erase_if(kinds_, quiet) > 0) ++forgotten_;
-}
-
-std::optional<BootTime> AuditLog::due() const {
-  std::optional<BootTime> first;
-  for (const auto& [name, kind] : kinds_)
-    if (kind.repeats > 0 && (!first || kind.until < *first)) first = kind.until;
-  return first;
+  if (kinds_.forget_quiet(now) > 0) ++forgotten_;
 }
 
 std::size_t AuditLog::fold(BootTime now, WallTime at) {
   std::size_t made = 0;
-  for (auto& [name, kind] : kinds_) {
-    if (kind.repeats == 0 || now < kind.until) continue;
-    kind.last.at = at;
-    kind.last.repeats = std::exchange(kind.repeats, 0);
-    kind.until = now + k_pause;
-    keep(kind.last);
+  kinds_.fold(now, [&](AuditRecord& record) {
+    record.at = at;
+    keep(record);
     ++made;
-  }
+  });
   forget_quiet(now);
   return made;
 }

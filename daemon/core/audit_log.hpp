@@ -5,16 +5,14 @@
 
 #include "daemon/core/peer_facts.hpp"
 #include "ipc/base/clock.hpp"
+#include "ipc/base/repeats.hpp"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace fob::core {
 
@@ -34,7 +32,6 @@ struct AuditRecord {
 
 class AuditLog {
  public:
-  static constexpr std::chrono::seconds k_pause{60};
   static constexpr std::size_t k_most_kept = 1024;
   /// More kinds than this of one user, or of all, at once are not told apart.
   static constexpr std::size_t k_most_kinds_of_user = 32;
@@ -43,7 +40,7 @@ class AuditLog {
   /// Stands for the kind of a record, so that what is repeated fast need not be told in full again.
   class Ticket {
     friend class AuditLog;
-    void* kind = nullptr;
+    Repeats<AuditRecord>::Kind* kind = nullptr;
     std::uint64_t forgotten = 0;
   };
 
@@ -54,25 +51,18 @@ class AuditLog {
   /// makes a record, or nothing is known of it any more.
   bool repeat(const Ticket& ticket, BootTime now);
   /// When fold() has a record to make; nothing while nothing is repeated.
-  std::optional<BootTime> due() const;
+  std::optional<BootTime> due() const { return kinds_.due(); }
   /// Makes the records of what was repeated since theirs, `at`; how many they are.
   std::size_t fold(BootTime now, WallTime at);
   /// The last ones, oldest first.
   const std::deque<AuditRecord>& kept() const { return kept_; }
 
  private:
-  // Records that would say the same, since the last that was made of them.
-  struct Kind {
-    AuditRecord last;
-    BootTime until;
-    std::uint64_t repeats = 0;
-  };
-
   std::string kind_of(const AuditRecord& record, BootTime now);
   void forget_quiet(BootTime now);
   void keep(AuditRecord record);
 
-  std::unordered_map<std::string, Kind> kinds_;
+  Repeats<AuditRecord> kinds_;
   std::uint64_t forgotten_ = 0;  ///< how often some were; tickets from before are void
   std::deque<AuditRecord> kept_;
   std::uint64_t number_ = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Token {
   std::uint64_t credential_version = 0;
   BootTime started;   ///< when the exchange that brought it began
   BootTime deadline;  ///< from here on it is dead
+  std::optional<std::chrono::sys_seconds> credential_stored_at{};  ///< by the device's clock; for showing
 
   std::chrono::nanoseconds lifetime() const { return deadline - started; }
   std::chrono::nanoseconds left(BootTime now) const { return deadline - now; }

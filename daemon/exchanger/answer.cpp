@@ -1,5 +1,6 @@
 #include "daemon/exchanger/answer.hpp"
 
+#include "daemon/config/endpoint.hpp"
 #include "daemon/exchanger/authority_shape.hpp"
 #include "daemon/exchanger/detail.hpp"
 #include "daemon/exchanger/expiry.hpp"
@@ -89,7 +90,7 @@ ExchangeFailure explain_redirect(const HttpAnswer& answer, const std::string& ho
 }
 
 ExchangeFailure explain_status(const HttpAnswer& answer, const config::Profile& profile) {
-  const std::string host = host_of(profile.endpoint);
+  const std::string host = config::host_of(profile.endpoint);
   if (answer.status >= 300 && answer.status < 400) return explain_redirect(answer, host, profile);
 
   const auto body = wire::parse_object(answer.body, k_max_http_body, ErrorCode::bad_answer);
@@ -112,7 +113,7 @@ ExchangeFailure explain_status(const HttpAnswer& answer, const config::Profile& 
 }
 
 ExchangeFailure explain_unreadable(const HttpAnswer& answer, const config::Profile& profile) {
-  const std::string host = host_of(profile.endpoint);
+  const std::string host = config::host_of(profile.endpoint);
   const std::string check = "check endpoint in [profile." + profile.name + "]";
   if (is_page(answer))
     return bad_answer(answer, host +
@@ -125,7 +126,7 @@ ExchangeFailure explain_unreadable(const HttpAnswer& answer, const config::Profi
 
 ExchangeFailure explain_tokenless(const HttpAnswer& answer, const Json& body,
                                   const config::Profile& profile) {
-  const std::string host = host_of(profile.endpoint);
+  const std::string host = config::host_of(profile.endpoint);
   const auto words = words_in(body);
   if (!words.empty())
     return bad_answer(answer,
@@ -191,7 +192,7 @@ ExchangeAnswer interpret(const HttpAnswer& answer, const config::Profile& profil
   const AuthorityShape& shape = shape_of(profile.authority);
   const Json* token = first_member(*body, shape.token_members);
   if (token == nullptr) return explain_tokenless(answer, *body, profile);
-  const std::string host = host_of(profile.endpoint);
+  const std::string host = config::host_of(profile.endpoint);
   if (!token->is_string() || !wire::is_bearer_token(token->get_ref<const std::string&>()))
     return bad_answer(answer, host +
                                   " answers with a token that no HTTP header can hold; check authority in "
@@ -211,6 +212,8 @@ ExchangeAnswer interpret(const HttpAnswer& answer, const config::Profile& profil
   success.expires_in = *lifetime;
   success.scopes = scopes_of(*body, shape, profile);
   success.credential_version = asked.version;
+  const auto stored_at = std::chrono::floor<std::chrono::seconds>(asked.stored_at);
+  if (wire::is_stored_at(stored_at.time_since_epoch().count())) success.credential_stored_at = stored_at;
   if (facts->server_date) success.clock_skew = asked.received - *facts->server_date;
   return success;
 }

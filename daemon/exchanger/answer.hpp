@@ -17,6 +17,7 @@ struct AskedWith {
   BootTime started;         ///< just before the request
   WallTime received;        ///< just after the answer
   std::uint64_t version{};  ///< the credential's
+  WallTime stored_at{};     ///< when it came into its slot, by the clock of then
 };
 
 /// The detail of a failure may repeat what the authority said, at full length: presentable() is the caller's

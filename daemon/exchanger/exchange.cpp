@@ -2,10 +2,10 @@
 
 #include "daemon/exchanger/answer.hpp"
 #include "daemon/exchanger/detail.hpp"
+#include "daemon/exchanger/profile_files.hpp"
 #include "daemon/exchanger/token_request.hpp"
 #include "daemon/exchanger/transport_failure.hpp"
 #include "daemon/store/open_store.hpp"
-#include "ipc/base/file.hpp"
 #include "ipc/wire/json.hpp"
 
 #include <optional>
@@ -13,9 +13,6 @@
 
 namespace fob::exchanger {
 namespace {
-
-// The system's own bundle has 200 KiB.
-constexpr std::size_t k_max_ca_file = 1024 * 1024;
 
 using wire::ExchangeAnswer;
 using wire::ExchangeFailure;
@@ -28,25 +25,6 @@ ExchangeFailure failed(const Error& error) {
           0,
           wire::printable(error.detail, k_longest_detail),
           {}};
-}
-
-Result<config::Profile> find_profile(const config::Config& config, const std::string& name,
-                                     const config::Locations& locations) {
-  const auto* profile = config.find(name);
-  if (profile == nullptr)
-    return fail(ErrorCode::config, "there is no [profile." + name + "] in " + locations.config_file.string() +
-                                       "; add it, or ask for another profile");
-  return *profile;
-}
-
-// Whoever can write ca_file can stand in for the authority, so it is read as the configuration is.
-Result<std::optional<std::string>> trusted_cas(const config::Profile& profile) {
-  if (!profile.ca_file) return std::optional<std::string>();
-  auto pem = read_trusted_file(*profile.ca_file, k_max_ca_file, ErrorCode::config);
-  if (!pem)
-    return fail(ErrorCode::config, "ca_file of [profile." + profile.name + "] cannot be used (" +
-                                       pem.error().detail + "); correct it or its mode");
-  return std::optional<std::string>(std::move(*pem));
 }
 
 // A client id this long is a UUID or the like.
@@ -75,6 +53,7 @@ ExchangeAnswer ask(const config::Profile& profile, const store::StoredCredential
   request.ca_pem = std::move(cas);
   AskedWith asked;
   asked.version = stored.version;
+  asked.stored_at = stored.stored_at;
   asked.started = around.clock.boot_now();
   const HttpOutcome outcome = around.post(request);
   asked.received = around.clock.wall_now();

@@ -81,7 +81,8 @@ class Door : public std::enable_shared_from_this<Door> {
     while (true) {
       auto [error, socket] = co_await self->acceptor_.async_accept(k_tuple);
       if (!error) self->admit(std::move(socket));
-      if (error) self->listener_->log.warn("cannot accept connections: {}", error.message());
+      if (error)
+        self->listener_->log.say(Event::accept_failed, "cannot accept connections: " + error.message());
       while (error || self->connections_ >= k_most_connections) {
         error = {};
         self->rest_.expires_after(k_accept_rest);
@@ -110,7 +111,8 @@ class Door : public std::enable_shared_from_this<Door> {
     try {
       co_await serve(self->listener_, std::move(socket), user);
     } catch (const std::exception& exception) {
-      self->listener_->log.error("a request failed: {}; please report this", exception.what());
+      self->listener_->log.say(Event::bug,
+                               std::string("a request failed: ") + exception.what() + "; please report this");
     }
     self->change(-1);
   }
@@ -181,13 +183,13 @@ Result<std::vector<Plan>> plan_listeners(const config::Config& config) {
 
 Result<std::unique_ptr<Gateway>> Gateway::open(asio::io_context& io, std::vector<Plan> plans,
                                                const std::filesystem::path& app_socket, Acceptors acceptors,
-                                               const Clock& clock, spdlog::logger& log, Audit& audit) {
+                                               const Clock& clock, Log& log, Audit& audit) {
   auto doors = std::make_unique<Doors>(io);
   for (auto& [settings, users, upstream] : plans) {
     auto tokens = Tokens::open(io, *settings.profile, app_socket.string(), clock);
     if (!tokens) return tokens.error();
-    log.info("{}: {} with tokens of {} for {}", settings.name, settings.listen, *settings.profile,
-             settings.upstream);
+    log.say(Event::started, settings.name + ": " + settings.listen + " with tokens of " + *settings.profile +
+                                " for " + settings.upstream);
     const auto listener =
         std::make_shared<Listener>(Listener{settings, Rules(settings), std::move(*tokens),
                                             Upstream::make(io, std::move(upstream)), clock, log, audit});

@@ -7,10 +7,10 @@
 #include "daemon/gateway/audit.hpp"
 #include "daemon/gateway/upstream.hpp"
 #include "ipc/base/clock.hpp"
+#include "ipc/base/log.hpp"
 #include "ipc/base/result.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <spdlog/logger.h>
 
 #include <chrono>
 #include <filesystem>
@@ -37,7 +37,7 @@ class Gateway {
   /// threads. All that is given by reference outlives it.
   static Result<std::unique_ptr<Gateway>> open(boost::asio::io_context& io, std::vector<Plan> plans,
                                                const std::filesystem::path& app_socket, Acceptors acceptors,
-                                               const Clock& clock, spdlog::logger& log, Audit& audit);
+                                               const Clock& clock, Log& log, Audit& audit);
   virtual ~Gateway() = default;
 
   /// Stops the loop once nobody has been connected for so long.

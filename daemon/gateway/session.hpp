@@ -8,10 +8,10 @@
 #include "daemon/gateway/tokens.hpp"
 #include "daemon/gateway/upstream.hpp"
 #include "ipc/base/clock.hpp"
+#include "ipc/base/log.hpp"
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <spdlog/logger.h>
 
 #include <memory>
 #include <string>
@@ -26,7 +26,7 @@ struct Listener {
   std::shared_ptr<Tokens> tokens;
   std::shared_ptr<Upstream> upstream;
   const Clock& clock;
-  spdlog::logger& log;
+  Log& log;
   Audit& audit;
   std::size_t kept_bytes = 0;  ///< of request bodies that may have to be sent again
 };

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace fob::store {
@@ -30,6 +31,7 @@ struct Credential {
 struct StoredCredential {
   Credential credential;
   std::uint64_t version = 0;
+  WallTime stored_at{};  ///< by the clock of this device, which may not have been set then
 };
 
 /// How a credential came into its slot.
@@ -61,6 +63,14 @@ struct Listing {
 /// The record of the device's own keys for fleet bundles, which is kept like a profile's. No profile may have
 /// this name.
 using config::k_device_identity;
+
+/// The command that enrols anew over what cannot be used, for the end of a message. `flag` is remove's, with
+/// a blank before it, or nothing.
+inline std::string enrol_again(const std::string& profile, std::string_view flag = "") {
+  const bool is_device = profile == k_device_identity;
+  return "fob credential remove " + profile + std::string(flag) + " && " +
+         (is_device ? "fob fleet enrol" : "fob credential add " + profile);
+}
 
 /// How a rotation ends whose staged credential gave way to another's.
 inline Error another_rotation(const std::string& profile) {

@@ -108,7 +108,8 @@ Result<StoredCredential> DeviceStore::load(const std::string& profile, Slot slot
   if (!*record) return rotation::empty_slot(profile, slot);
   const auto found = (*record)->slots.find(slot);
   if (found == (*record)->slots.end()) return rotation::empty_slot(profile, slot);
-  return StoredCredential{std::move(found->second.credential), found->second.version};
+  auto& kept = found->second;
+  return StoredCredential{std::move(kept.credential), kept.version, kept.stored_at};
 }
 
 Result<std::optional<config::StoreKind>> DeviceStore::whereabouts(const std::string& profile) {

@@ -1,5 +1,6 @@
 #include "daemon/store/file_records.hpp"
 
+#include "daemon/store/credential_store.hpp"
 #include "daemon/store/private_file.hpp"
 #include "daemon/store/vault_file.hpp"
 #include "ipc/base/file.hpp"
@@ -20,8 +21,8 @@ std::filesystem::path FileRecords::path_of(const std::string& profile) const {
 
 Error FileRecords::unusable(const std::string& profile, const Error& reason) const {
   return fail(reason.code, path_of(profile).string() + " cannot be used: " + reason.detail + ". If " +
-                               key_place_.file.string() + " is the right key, enrol again: fob credential " +
-                               "remove " + profile + " && fob credential add " + profile);
+                               key_place_.file.string() +
+                               " is the right key, enrol again: " + enrol_again(profile));
 }
 
 Result<SecretBytes> FileRecords::existing_key() {

@@ -3,6 +3,7 @@
 // it, and nothing here calls that, nor Unlock().
 #include "daemon/store/secret_service.hpp"
 
+#include "daemon/store/credential_store.hpp"
 #include "daemon/store/keyring.hpp"
 #include "daemon/store/record_text.hpp"
 #include "ipc/wire/names.hpp"
@@ -236,8 +237,7 @@ Result<Record> decode(SecretValue* secret, const std::string& profile) {
   if (record) return record;
   return fail(record.error().code, "the keyring's item \"fob credential of " + profile +
                                        "\" cannot be used: " + record.error().detail +
-                                       ". Enrol again: fob credential remove " + profile +
-                                       " && fob credential add " + profile);
+                                       ". Enrol again: " + enrol_again(profile));
 }
 
 }  // namespace

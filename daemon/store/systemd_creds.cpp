@@ -1,5 +1,6 @@
 #include "daemon/store/systemd_creds.hpp"
 
+#include "daemon/store/credential_store.hpp"
 #include "daemon/store/private_file.hpp"
 #include "daemon/store/record_text.hpp"
 #include "ipc/base/file.hpp"
@@ -76,10 +77,6 @@ std::string_view mend_of(const ToolRun& run) {
 
 std::string name_of(const std::string& profile) { return "fob-" + profile; }
 
-std::string enrol_again(const std::string& profile) {
-  return "enrol again: fob credential remove " + profile + " && fob credential add " + profile;
-}
-
 Result<void> check_name(const std::string& profile) {
   if (wire::is_profile_name(profile)) return {};
   return fail(ErrorCode::store, "this is not the name of a profile; it would not be a file in the vault");
@@ -99,8 +96,8 @@ Result<std::optional<Record>> record_in(const SecretBytes& text, const std::stri
                                         const std::filesystem::path& file) {
   auto record = decode_record(text.reveal(), profile);
   if (!record)
-    return fail(ErrorCode::store_damaged,
-                file.string() + " cannot be used: " + record.error().detail + "; " + enrol_again(profile));
+    return fail(ErrorCode::store_damaged, file.string() + " cannot be used: " + record.error().detail +
+                                              "; enrol again: " + enrol_again(profile));
   return std::optional<Record>(std::move(*record));
 }
 
@@ -130,10 +127,10 @@ Error SystemdCredsRecords::cannot_read(const std::string& profile, const ToolRun
   if (lacks_rights(run)) return root_alone(profile, run.complaint);
   const std::string why = " cannot be decrypted on this device: " + in_plain_words(run.complaint);
   if (is_for_good(run.complaint))
-    return fail(ErrorCode::store_damaged,
-                file + why + "; if the host key or the TPM was changed, " + enrol_again(profile));
-  return locked(why + "; if it is gone for good, enrol again: fob credential remove " + profile +
-                " --force && fob credential add " + profile);
+    return fail(
+        ErrorCode::store_damaged,
+        file + why + "; if the host key or the TPM was changed, enrol again: " + enrol_again(profile));
+  return locked(why + "; if it is gone for good, enrol again: " + enrol_again(profile, " --force"));
 }
 
 Error SystemdCredsRecords::cannot_write(const std::string& profile, const std::string& what,

@@ -3,15 +3,16 @@
 // files but the programs it is asked about. Started by its socket unit with a listening socket as descriptor
 // 3, or by fobd with a connected one as stdin. Exits 0 when nobody asks any more, 2 on a wrong command line,
 // 1 otherwise.
+#include "daemon/witness/command_line.hpp"
 #include "daemon/witness/confinement.hpp"
 #include "daemon/witness/conversation.hpp"
 #include "daemon/witness/service.hpp"
 #include "ipc/base/error.hpp"
+#include "ipc/base/stderr_line.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <optional>
@@ -38,8 +39,10 @@ std::optional<uid_t> user_of(const std::string& name) {
   return entry->pw_uid;
 }
 
+void say(const std::string& what) { fob::say_on_stderr("fob-witness", fob::Priority::error, what); }
+
 int usage(const std::string& what) {
-  std::fprintf(stderr, "fob-witness: %s\n", what.c_str());
+  say(what);
   return fob::traits(fob::ErrorCode::usage).exit_status;
 }
 
@@ -57,23 +60,20 @@ int testify(uid_t asker) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app(
-      "Tells fobd which program a process runs. Started by its socket unit, or by fobd with a socket as "
-      "stdin.",
-      "fob-witness");
-  std::optional<uid_t> uid;
-  std::string user;
-  CLI::Option* by_uid = app.add_option("--for-uid", uid, "who may ask, beside root; left out: its own user");
-  app.add_option("--for-user", user, "the same by name")->excludes(by_uid);
-  app.set_version_flag("--version", "fob-witness " FOB_VERSION);
+  CLI::App app;
+  fob::witness::Arguments arguments;
+  fob::witness::add_arguments(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : fob::traits(fob::ErrorCode::usage).exit_status;
   }
   // NSS may open files and sockets, so names are resolved before anything is given up.
-  if (!user.empty()) uid = user_of(user);
-  if (!user.empty() && !uid) return usage("there is no user " + user + " here");
+  auto uid = arguments.for_uid;
+  if (const auto& user = arguments.for_user; !user.empty()) {
+    uid = user_of(user);
+    if (!uid) return usage("there is no user " + user + " here");
+  }
 
   std::signal(SIGPIPE, SIG_IGN);
   fob::witness::confine();
@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fob-witness: %s\n", error.what());
+    say(error.what());
     return 1;
   }
 }

@@ -2,27 +2,15 @@
 
 #include <cstring>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 #include <utility>
 
 namespace fob {
-namespace {
-
-// "DEVICE:INODE" of what stderr was given as; it may have been redirected since.
-bool is_stderr(const std::string& stream) {
-  struct stat about {};
-  return ::fstat(STDERR_FILENO, &about) == 0 &&
-         stream == std::to_string(about.st_dev) + ":" + std::to_string(about.st_ino);
-}
-
-}  // namespace
 
 Journal Journal::of(const std::optional<std::string>& stream, std::string program,
                     const std::string& socket) {
   Journal journal;
-  if (!stream || !is_stderr(*stream)) return journal;
+  if (!leads_to_journal(stream)) return journal;
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   if (socket.size() >= sizeof to.sun_path) return journal;
@@ -34,13 +22,16 @@ Journal Journal::of(const std::optional<std::string>& stream, std::string progra
   return journal;
 }
 
-bool Journal::send(Priority priority, const std::string& message,
-                   const std::vector<std::pair<std::string, std::string>>& fields) const {
+bool Journal::send(Priority priority, const std::string& message, const Fields& fields) const {
   if (!present()) return false;
   std::string text = "MESSAGE=" + message + "\nPRIORITY=" + std::to_string(static_cast<int>(priority)) +
                      "\nSYSLOG_IDENTIFIER=" + program_ + "\n";
   for (const auto& [name, value] : fields) text += name + "=" + value + "\n";
   return ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) >= 0;
+}
+
+void Journal::write(Priority priority, const std::string& message, const Fields& fields) const {
+  if (!send(priority, message, fields)) say_on_stderr(to_string(priority), priority, message);
 }
 
 }  // namespace fob

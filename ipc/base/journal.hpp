@@ -3,6 +3,7 @@
 // a few lines, so it is done by hand, as what systemd hands over is.
 #pragma once
 
+#include "ipc/base/stderr_line.hpp"
 #include "ipc/base/unique_fd.hpp"
 
 #include <optional>
@@ -12,11 +13,11 @@
 
 namespace fob {
 
-/// Priorities of syslog(3).
-enum class Priority : unsigned char { notice = 5, info = 6 };
-
 class Journal {
  public:
+  /// Names and values. No value may hold a line break.
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+
   /// Where stderr goes to the journal, as `stream` says, the variable JOURNAL_STREAM (systemd.exec(5)): that;
   /// else none. `program` is what messages are from.
   static Journal of(const std::optional<std::string>& stream, std::string program,
@@ -24,10 +25,10 @@ class Journal {
   Journal() = default;
 
   bool present() const { return static_cast<bool>(socket_); }
-  /// Does not block. False where the journal did not take it: then it is for the log to say it. No value may
-  /// hold a line break.
-  bool send(Priority priority, const std::string& message,
-            const std::vector<std::pair<std::string, std::string>>& fields) const;
+  /// Does not block. False where the journal did not take it. The message may not hold a line break either.
+  bool send(Priority priority, const std::string& message, const Fields& fields) const;
+  /// Sends it, or writes a line without the fields to stderr where there is no journal, or it took nothing.
+  void write(Priority priority, const std::string& message, const Fields& fields) const;
 
  private:
   UniqueFd socket_;

@@ -2,6 +2,7 @@
 
 #include "ipc/base/file.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <poll.h>
@@ -60,6 +61,13 @@ bool write_line(int fd, std::string_view line) {
     }
   }
   return true;
+}
+
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string out(text.substr(0, limit));
+  std::replace_if(
+      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return out;
 }
 
 }  // namespace fob

@@ -19,4 +19,7 @@ Result<std::string> read_line(int fd, std::size_t limit, std::chrono::millisecon
 /// Writes `line` and a newline. False if the other side is gone.
 bool write_line(int fd, std::string_view line);
 
+/// At most `limit` bytes of `text`, control characters as spaces: for what is made of what others sent.
+std::string printable(std::string_view text, std::size_t limit);
+
 }  // namespace fob

@@ -15,6 +15,13 @@ std::optional<std::chrono::milliseconds> milliseconds_member(const Json& object,
   return std::chrono::milliseconds(*value);
 }
 
+// It is for showing alone: nonsense there is no reason to refuse the token.
+std::optional<std::chrono::sys_seconds> stored_at_member(const Json& object) {
+  const auto value = integer_member(object, "credential_stored_at");
+  if (!value || !is_stored_at(*value)) return std::nullopt;
+  return std::chrono::sys_seconds(std::chrono::seconds(*value));
+}
+
 Result<ExchangeAnswer> decode_success(const Json& object) {
   ExchangeSuccess success;
   success.access_token = string_member(object, "access_token").value_or("");
@@ -34,6 +41,7 @@ Result<ExchangeAnswer> decode_success(const Json& object) {
   success.expires_in = *expires_in;
   success.credential_version = static_cast<std::uint64_t>(*version);
   success.clock_skew = milliseconds_member(object, "clock_skew_ms");
+  success.credential_stored_at = stored_at_member(object);
 
   auto scopes = scopes_member(object);
   if (!scopes) return scopes.error();
@@ -65,6 +73,8 @@ Json to_json(const ExchangeSuccess& success) {
                {"scopes", success.scopes},
                {"credential_version", success.credential_version}};
   if (success.clock_skew) json["clock_skew_ms"] = success.clock_skew->count();
+  if (success.credential_stored_at)
+    json["credential_stored_at"] = success.credential_stored_at->time_since_epoch().count();
   return json;
 }
 

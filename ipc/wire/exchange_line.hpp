@@ -30,6 +30,8 @@ struct ExchangeSuccess {
   std::uint64_t credential_version = 0;
   std::optional<std::chrono::milliseconds>
       clock_skew;  ///< this device's wall clock minus the authority's Date
+  std::optional<std::chrono::sys_seconds>
+      credential_stored_at;  ///< by this device's clock; nothing where that was not set
 };
 
 struct ExchangeFailure {

@@ -2,6 +2,7 @@
 // access that says which member is wrong. Each message's decoder is made of these.
 #pragma once
 
+#include "ipc/base/line.hpp"
 #include "ipc/base/result.hpp"
 
 #include <nlohmann/json.hpp>
@@ -33,7 +34,6 @@ std::optional<std::int64_t> integer_member(const Json& object, const char* name)
 /// `json` as one line, bytes that are not UTF-8 replaced.
 std::string dump(const Json& json);
 
-/// At most `limit` bytes of `text`, control characters as spaces: for details made of what others sent.
-std::string printable(std::string_view text, std::size_t limit);
+using fob::printable;
 
 }  // namespace fob::wire

@@ -26,12 +26,15 @@ std::optional<BootTime> time_member(const Json& object, const char* name) {
 }
 
 Json to_json(const KeptToken& token) {
-  return {{"access_token", token.access_token},
-          {"scopes", token.scopes},
-          {"credential_version", token.credential_version},
-          {"started_boottime_ns", nanoseconds_of(token.started)},
-          {"deadline_boottime_ns", nanoseconds_of(token.deadline)},
-          {"due_boottime_ns", nanoseconds_of(token.due)}};
+  Json json = {{"access_token", token.access_token},
+               {"scopes", token.scopes},
+               {"credential_version", token.credential_version},
+               {"started_boottime_ns", nanoseconds_of(token.started)},
+               {"deadline_boottime_ns", nanoseconds_of(token.deadline)},
+               {"due_boottime_ns", nanoseconds_of(token.due)}};
+  if (token.credential_stored_at)
+    json["credential_stored_at"] = token.credential_stored_at->time_since_epoch().count();
+  return json;
 }
 
 Json to_json(const KeptWait& wait) {
@@ -44,7 +47,7 @@ Json to_json(const KeptWait& wait) {
 Result<KeptToken> decode_token(const Json& object) {
   if (const auto unknown =
           unknown_member(object, {"access_token", "scopes", "credential_version", "started_boottime_ns",
-                                  "deadline_boottime_ns", "due_boottime_ns"}))
+                                  "deadline_boottime_ns", "due_boottime_ns", "credential_stored_at"}))
     return not_ours("unknown member " + *unknown);
   KeptToken token;
   token.access_token = string_member(object, "access_token").value_or("");
@@ -64,6 +67,12 @@ Result<KeptToken> decode_token(const Json& object) {
   token.started = *started;
   token.deadline = *deadline;
   token.due = *due;
+  // A fobd that did not keep it may have been before: its token is as good.
+  if (object.contains("credential_stored_at")) {
+    const auto stored = integer_member(object, "credential_stored_at");
+    if (!stored || !is_stored_at(*stored)) return not_ours("credential_stored_at is no such time");
+    token.credential_stored_at = std::chrono::sys_seconds(std::chrono::seconds(*stored));
+  }
   return token;
 }
 

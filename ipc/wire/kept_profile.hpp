@@ -22,6 +22,7 @@ struct KeptToken {
   BootTime started;   ///< of the exchange that brought it
   BootTime deadline;  ///< after `started`, within k_max_lifetime
   BootTime due;       ///< when it is to be replaced; at most `deadline`
+  std::optional<std::chrono::sys_seconds> credential_stored_at{};
 };
 
 struct KeptWait {

@@ -26,6 +26,8 @@ inline constexpr std::size_t k_max_promotion_answer = 8 * 1024;
 inline constexpr std::size_t k_max_path = 4096;
 inline constexpr std::size_t k_max_witness_answer = 64 * 1024;
 inline constexpr std::size_t k_max_witness_question = 256;
+// What fob-exchange found on its way without a credential: a few numbers and a detail, in JSON's escapes.
+inline constexpr std::size_t k_max_probe = 8 * 1024;
 // An answer a client reads from the daemon: a token answer, or a status with every profile.
 inline constexpr std::size_t k_max_answer = 4 * 1024 * 1024;
 // A detail is a sentence or two for a person.
@@ -54,5 +56,11 @@ inline constexpr std::chrono::seconds k_refresh_deadline = 4 * k_exchange_deadli
 // timers.
 inline constexpr std::chrono::hours k_max_retry_after{1};
 inline constexpr std::chrono::hours k_max_lifetime{24 * 366};
+// When a credential may have been stored, by the device's own clock: before fob there was none, so that a
+// time before is of a clock that nobody had set; and RFC 3339 writes a year with four digits.
+inline constexpr std::chrono::sys_seconds k_earliest_stored_at =
+    std::chrono::sys_days{std::chrono::year{2020} / 1 / 1};
+inline constexpr std::chrono::sys_seconds k_latest_stored_at =
+    std::chrono::sys_days{std::chrono::year{9999} / 12 / 31};
 
 }  // namespace fob::wire

@@ -30,6 +30,11 @@ bool is_scope(std::string_view text) {
                      [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
 }
 
+bool is_stored_at(std::int64_t seconds) {
+  return seconds >= k_earliest_stored_at.time_since_epoch().count() &&
+         seconds <= k_latest_stored_at.time_since_epoch().count();
+}
+
 std::string_view to_string(Slot slot) {
   switch (slot) {
     case Slot::current:

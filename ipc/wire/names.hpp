@@ -18,6 +18,9 @@ bool is_bearer_token(std::string_view text);
 /// A scope token (RFC 6749 §3.3: %x21 / %x23-5B / %x5D-7E), bounded.
 bool is_scope(std::string_view text);
 
+/// Whether a credential may have been stored then, in seconds since the epoch; else the time tells nothing.
+bool is_stored_at(std::int64_t seconds);
+
 /// Where a profile keeps its credentials (design.md §7).
 enum class Slot : std::uint8_t { current, next, previous };
 

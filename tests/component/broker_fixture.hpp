@@ -6,6 +6,7 @@
 #include "daemon/broker/operator_interface.hpp"
 #include "ipc/base/file.hpp"
 #include "tests/support/manual_clock.hpp"
+#include "tests/support/recorded_log.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -16,13 +17,11 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
 
 #include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -64,7 +63,7 @@ class BrokerTest : public ::testing::Test {
     return {io_.get_executor(),
             clock_,
             random_,
-            log_,
+            logged_.log,
             [this](wire::ExchangeRequest request) { return exchange(request); },
             [] {},
             [this](std::string profile, std::uint64_t version) { return promote(profile, version); }};
@@ -110,6 +109,8 @@ class BrokerTest : public ::testing::Test {
     success.expires_in = lifetime_;
     success.scopes = {"query"};
     success.credential_version = version;
+    success.credential_stored_at = stored_at_;
+    success.clock_skew = skew_;
     return success;
   }
 
@@ -141,14 +142,15 @@ class BrokerTest : public ::testing::Test {
   test::TempDirectory directory_;
   test::ManualClock clock_;
   test::FixedRandom random_{0.5};
-  std::ostringstream logged_;
-  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::ostream_sink_st>(logged_)};
+  test::RecordedLog logged_{clock_};
   asio::io_context io_{1};
   int exchanges_ = 0;
   int at_once_ = 0, most_at_once_ = 0;
   bool hang_ = false;
   std::chrono::milliseconds lifetime_ = 100s;
   std::chrono::nanoseconds started_offset_{};
+  std::optional<std::chrono::sys_seconds> stored_at_;
+  std::optional<std::chrono::milliseconds> skew_;
   bool pause_ = true;
   std::optional<wire::ExchangeFailure> failure_;
 

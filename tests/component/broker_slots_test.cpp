@@ -71,7 +71,7 @@ TEST_F(BrokerSlotsTest, AStagedCredentialThatIsRefusedIsToldOfWhileTheOneInForce
   EXPECT_EQ(state()["staged_refused"].dump(),
             R"({"detail":"the authority rejects it","at":"2026-01-31T00:00:00Z"})");
   EXPECT_TRUE(state()["alarm"].is_null());
-  EXPECT_EQ(logged("[error] p: the staged credential is refused (rejected): the authority rejects it"), 1);
+  EXPECT_EQ(logged("[warning] p: the staged credential is refused (rejected): the authority rejects it"), 1);
   staged_ = empty();
   EXPECT_TRUE(change_credential());
   EXPECT_TRUE(state()["staged_refused"].is_null());
@@ -190,8 +190,46 @@ TEST_F(BrokerSlotsTest, AnAlarmIsLoggedWhenItBeginsAndWhenItIsOver) {
   EXPECT_EQ(logged("ALARM"), 1);
   failure_.reset();
   EXPECT_TRUE(refresh());
-  EXPECT_EQ(logged("[info] p: the alarm is over: there is a new token"), 1);
+  EXPECT_EQ(logged("[notice] p: the alarm is over: there is a new token"), 1);
   EXPECT_EQ(health().status, 200);
+}
+
+TEST_F(BrokerSlotsTest, TheLogSaysByItsPriorityWhetherSomebodyMustAct) {
+  broker_ = make_broker();
+  ASSERT_TRUE(refresh());
+  failure_ = fails(ErrorCode::unreachable, "no way there");
+  EXPECT_FALSE(refresh());
+  EXPECT_EQ(logged("[warning] p: no new token (unreachable): no way there; the token at hand lives 100 s"),
+            1);
+  clock_.advance(101s);
+  EXPECT_FALSE(refresh());
+  EXPECT_EQ(logged("[error] p: no new token (unreachable): no way there; apps get no token"), 1);
+  EXPECT_EQ(logged("\tFOB_EVENT=no-token\tFOB_PROFILE=p\tFOB_KIND=unreachable"), 1);
+  failure_.reset();
+  ASSERT_TRUE(refresh());
+  clock_.advance(101s);
+  failure_ = fails(ErrorCode::timeout, "no answer");
+  EXPECT_FALSE(refresh());
+  EXPECT_EQ(logged("[warning] p: no new token (timeout): no answer; apps get no token"), 1)
+      << "a network that is not up yet after a sleep is no news";
+  failure_ = fails(ErrorCode::config, "no such file");
+  EXPECT_FALSE(refresh());
+  EXPECT_EQ(logged("[error] p: no new token (config): no such file"), 1);
+  EXPECT_EQ(logged("\tFOB_EVENT=person-needed\tFOB_PROFILE=p\tFOB_KIND=config"), 1);
+}
+
+TEST_F(BrokerSlotsTest, TheLogTellsOnceOfAnotherCredentialInForce) {
+  broker_ = make_broker();
+  ASSERT_TRUE(refresh());
+  ASSERT_TRUE(refresh());
+  EXPECT_EQ(logged("credential-in-force"), 0);
+  current_version_ = 2;
+  ASSERT_TRUE(refresh());
+  ASSERT_TRUE(refresh());
+  EXPECT_EQ(logged("[notice] p: tokens are of credential version 2 now, before of 1\t"
+                   "FOB_EVENT=credential-in-force\tFOB_PROFILE=p\tFOB_FINGERPRINT="),
+            1);
+  EXPECT_EQ(logged("FOB_EVENT=token\t"), 1) << "a token a minute is a line";
 }
 
 TEST_F(BrokerSlotsTest, AnAlarmIsOverWhenTheCredentialChanges) {
@@ -200,7 +238,7 @@ TEST_F(BrokerSlotsTest, AnAlarmIsOverWhenTheCredentialChanges) {
   failure_.reset();
   EXPECT_TRUE(change_credential());
   EXPECT_TRUE(state()["alarm"].is_null());
-  EXPECT_EQ(logged("[info] p: the alarm is over: the credential changed"), 1);
+  EXPECT_EQ(logged("[notice] p: the alarm is over: the credential changed"), 1);
 }
 
 TEST_F(BrokerSlotsTest, AnAlarmGoesOnWhenTheTokenHasEnded) {
@@ -250,60 +288,16 @@ TEST_F(BrokerSlotsTest, ARefreshThatIsGivenUpLearnsNothing) {
   EXPECT_EQ(logged("refused"), 0);
 }
 
-TEST_F(BrokerSlotsTest, MetricsAreInPrometheusTextFormat) {
+TEST_F(BrokerSlotsTest, MetricsTellOfARefusalAndWhatIsUsedInstead) {
   before_ = works(1);
-  come_to_be_refused(std::string(k_config) + "[profile.q]\nrefresh = \"on-demand\"\n");
-  EXPECT_EQ(ask(app_interface(*broker_, clock_), "GET", "/v1/token?profile=p").status, 200);
+  come_to_be_refused(k_config);
   EXPECT_FALSE(refresh());
-  clock_.advance(40s);
-  const auto handler = operator_interface(*broker_, clock_, {::geteuid(), std::nullopt});
-  const auto response = ask(handler, "GET", "/metrics");
-  EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
-  EXPECT_EQ(response.body,
-            R"(# HELP fob_up fobd runs.
-# TYPE fob_up gauge
-fob_up 1
-# HELP fob_token_expires_in_seconds How long the token at hand lives on; 0 where there is none.
-# TYPE fob_token_expires_in_seconds gauge
-fob_token_expires_in_seconds{profile="p"} 60
-fob_token_expires_in_seconds{profile="q"} 0
-# HELP fob_token_valid Whether there is a valid token.
-# TYPE fob_token_valid gauge
-fob_token_valid{profile="p"} 1
-fob_token_valid{profile="q"} 0
-# HELP fob_credential_refused Whether the last word on the credential is a refusal: an alarm, also while its token lives.
-# TYPE fob_credential_refused gauge
-fob_credential_refused{profile="p"} 1
-fob_credential_refused{profile="q"} 0
-# HELP fob_fallback Whether another credential is used in the place of one that is refused.
-# TYPE fob_fallback gauge
-fob_fallback{profile="p"} 0
-fob_fallback{profile="q"} 0
-# HELP fob_exchanges_total Refreshes by how they ended.
-# TYPE fob_exchanges_total counter
-fob_exchanges_total{profile="p",result="ok"} 1
-fob_exchanges_total{profile="q",result="ok"} 0
-fob_exchanges_total{profile="p",result="failed"} 1
-fob_exchanges_total{profile="q",result="failed"} 0
-# HELP fob_served_total Tokens given to apps.
-# TYPE fob_served_total counter
-fob_served_total{profile="p"} 2
-fob_served_total{profile="q"} 0
-# HELP fob_next_attempt_in_seconds When the next refresh is planned; none while one is under way or the profile sleeps.
-# TYPE fob_next_attempt_in_seconds gauge
-fob_next_attempt_in_seconds{profile="p"} 275
-# HELP fob_credential_version The version of the credential that brought the token at hand.
-# TYPE fob_credential_version gauge
-fob_credential_version{profile="p"} 1
-)");
-  const transport::Peer stranger{::geteuid() + 1, ::getegid() + 1, 1, {}};
-  EXPECT_EQ(ask(handler, "GET", "/metrics", "", "", stranger).status, 403);
-  EXPECT_EQ(ask(app_interface(*broker_, clock_), "GET", "/metrics").status, 404);
-}
-
-TEST(Metrics, EscapeWhatStandsInALabel) {
-  EXPECT_THAT(metrics_text({{"a\"b\\c\nd", {}}}, BootTime()),
-              HasSubstr("fob_token_valid{profile=\"a\\\"b\\\\c\\nd\"} 0\n"));
+  const auto text =
+      ask(operator_interface(*broker_, clock_, {::geteuid(), std::nullopt}), "GET", "/metrics").body;
+  EXPECT_THAT(text, HasSubstr("fob_credential_refused{profile=\"p\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("fob_fallback{profile=\"p\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("fob_staged_refused{profile=\"p\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("fob_failing{profile=\"p\",kind=\"rejected\"} 1\n"));
 }
 
 }  // namespace

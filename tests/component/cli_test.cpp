@@ -297,7 +297,7 @@ TEST_F(FobCommand, StatusIsAScreenOrTheDocument) {
   const std::string document =
       R"({"version":"0.1.0","pid":7,"uptime_s":5,"profiles":[{"name":"prod","state":"none"}]})";
   const FakeFobd fobd(control_socket(), http_answer(200, document));
-  EXPECT_THAT(run({"status"}).out, StartsWith("fobd 0.1.0, pid 7, up 5 s\nprod  no token; "));
+  EXPECT_THAT(run({"status"}).out, StartsWith("fobd 0.1.0, pid 7, up 5 s\n\nprod  no token\n"));
   EXPECT_EQ(run({"status", "--json"}).out, document + "\n");
 }
 

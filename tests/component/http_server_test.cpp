@@ -5,13 +5,17 @@
 #include "ipc/base/pidfd.hpp"
 #include "ipc/transport/unix_listener.hpp"
 #include "ipc/wire/limits.hpp"
+#include "tests/support/recorded_log.hpp"
 #include "tests/support/temp_directory.hpp"
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 
 #include <algorithm>
 #include <cstring>
@@ -43,6 +47,17 @@ boost::asio::awaitable<void> say_hello(EventSinkPtr sink) {
   co_await sink->send(std::move(text));
 }
 
+// Has nothing more to say, and goes on until the reader is gone.
+boost::asio::awaitable<void> stay(EventSinkPtr sink) {
+  std::string text = "hello\n";
+  co_await sink->send(std::move(text));
+  const auto end = std::make_shared<boost::asio::steady_timer>(co_await boost::asio::this_coro::executor,
+                                                               std::chrono::hours(1));
+  sink->when_gone([end] { end->cancel(); });
+  co_await end->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  sink->when_gone(nullptr);
+}
+
 std::string whole(std::string body) {
   Response response;
   response.body = std::move(body);
@@ -53,7 +68,7 @@ std::string whole(std::string body) {
 class FewRepeats final : public Repeat {
  public:
   explicit FewRepeats(int left) : left_(left) {}
-  std::string_view answer() override {
+  std::string_view answer(pid_t) override {
     if (left_ == 0) return {};
     bytes_ = whole("repeat " + std::to_string(left_--));
     return bytes_;
@@ -68,7 +83,7 @@ class FewRepeats final : public Repeat {
 // More at once than a socket takes.
 class Flood final : public Repeat {
  public:
-  std::string_view answer() override { return bytes_; }
+  std::string_view answer(pid_t) override { return bytes_; }
   bool is_over() const override { return false; }
 
  private:
@@ -82,7 +97,7 @@ int answered_always = 0;
 
 class Always final : public Repeat {
  public:
-  std::string_view answer() override {
+  std::string_view answer(pid_t) override {
     ++answered_always;
     return bytes_;
   }
@@ -98,7 +113,7 @@ std::string process_of(const transport::Peer& peer) {
 
 boost::asio::awaitable<Response> echo(Request request) {
   Response response;
-  if (request.target == "/refused") response.status = 403;
+  if (request.target == "/refused") co_return problem_response(fail(ErrorCode::not_granted, "no"));
   if (request.again && request.target == "/always") response.repeat = std::make_shared<Always>();
   if (request.again && request.target == "/repeat") {
     response.repeat = std::make_shared<FewRepeats>(2);
@@ -107,6 +122,7 @@ boost::asio::awaitable<Response> echo(Request request) {
   if (request.again && request.target == "/flood") response.repeat = std::make_shared<Flood>();
   if (request.target == "/pour") response.events = pour;
   if (request.target == "/hello") response.events = say_hello;
+  if (request.target == "/stay") response.events = stay;
   response.body = request.method + " " + request.target + " " + request.body;
   if (request.target == "/who") response.body = process_of(request.peer);
   co_return response;
@@ -117,7 +133,7 @@ class HttpServerTest : public ::testing::Test {
   void serve(ServerLimits limits) {
     auto listener = transport::listen_at(path(), {0600, std::nullopt});
     ASSERT_TRUE(listener) << listener.error().detail;
-    server_ = std::make_unique<HttpServer>(io_, std::move(*listener), limits, echo, log_);
+    server_ = std::make_unique<HttpServer>(io_, std::move(*listener), limits, echo, log_.log);
   }
 
   std::filesystem::path path() const { return directory_.path() / "s"; }
@@ -158,7 +174,8 @@ class HttpServerTest : public ::testing::Test {
   static constexpr ServerLimits k_roomy{.connections = 64, .connections_per_uid = 32};
 
   test::TempDirectory directory_;
-  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_st>()};
+  SystemClock clock_;
+  test::RecordedLog log_{clock_};
   boost::asio::io_context io_{1};
   std::unique_ptr<HttpServer> server_;
 };
@@ -206,6 +223,36 @@ TEST_F(HttpServerTest, AnswersTheSameRequestByWhatIsReadyUntilThatSaysNo) {
   }
   EXPECT_THAT(bodies, ElementsAre("GET /repeat ", "GET /repeat ", "repeat 2", "repeat 1", "GET /repeat ",
                                   "repeat 2"));
+}
+
+TEST_F(HttpServerTest, CountsWhatItAnsweredAndWhatIsOpen) {
+  serve({.connections = 4, .connections_per_uid = 4, .streams_per_uid = 1});
+  const auto fd = connect();
+  // The third is answered by what is ready.
+  for (int i = 0; i < 3; ++i) {
+    send(fd, "GET /repeat HTTP/1.1\r\nHost: fob\r\n\r\n");
+    receive(fd);
+  }
+  send(fd, "GET /refused HTTP/1.1\r\nHost: fob\r\n\r\n");
+  receive(fd);
+  const auto nonsense = connect();
+  send(nonsense, "nonsense\r\n\r\n");
+  receive(nonsense);
+  Traffic traffic = server_->traffic();
+  EXPECT_EQ(traffic.served, 3U);
+  EXPECT_THAT(traffic.refused,
+              ElementsAre(std::pair("urn:fob:bad-request", 1U), std::pair("urn:fob:not-granted", 1U)));
+  const auto stream = connect(), another = connect();
+  for (const auto* reader : {&stream, &another}) {
+    send(*reader, "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
+    receive(*reader);
+  }
+  traffic = server_->traffic();
+  EXPECT_EQ(traffic.served, 4U);
+  EXPECT_EQ(traffic.refused["urn:fob:too-many-requests"], 1U);
+  EXPECT_EQ(traffic.event_streams, 1U);
+  EXPECT_EQ(traffic.page_readers, 0U);
+  EXPECT_GE(traffic.connections, 2U);
 }
 
 TEST_F(HttpServerTest, TakesNothingElseForTheSameRequest) {
@@ -470,17 +517,17 @@ TEST_F(HttpServerTest, StreamsOfEventsLeaveRoomForRequests) {
   std::vector<UniqueFd> streams;
   for (int i = 0; i < 2; ++i) {
     streams.push_back(connect());
-    send(streams.back(), "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+    send(streams.back(), "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
     EXPECT_THAT(receive(streams.back()), StartsWith("HTTP/1.1 200"));
   }
   const auto third = connect();
-  send(third, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  send(third, "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 429"));
   send(third, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(third), HasSubstr("GET /x"));
   streams.clear();
   io_.run_for(std::chrono::milliseconds(100));
-  send(third, "GET /pour HTTP/1.1\r\nHost: fob\r\n\r\n");
+  send(third, "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 200"));
 }
 
@@ -594,12 +641,16 @@ TEST_F(HttpServerTest, AHandlerThatThrowsCostsOnlyItsOwnRequest) {
   const Handler broken = [](Request) -> boost::asio::awaitable<Response> {
     throw std::runtime_error("a bug");
   };
-  server_ = std::make_unique<HttpServer>(io_, std::move(*listener), k_roomy, broken, log_);
+  server_ = std::make_unique<HttpServer>(io_, std::move(*listener), k_roomy, broken, log_.log);
   const auto fd = connect();
-  send(fd, "GET /x HTTP/1.1\r\n\r\n");
-  const std::string answer = receive(fd);
-  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500"));
-  EXPECT_EQ(answer.find("a bug"), std::string::npos);
+  for (int i = 0; i < 3; ++i) {
+    send(fd, "GET /x HTTP/1.1\r\n\r\n");
+    const std::string answer = receive(fd);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 500"));
+    EXPECT_EQ(answer.find("a bug"), std::string::npos);
+  }
+  EXPECT_EQ(log_.str(), "[error] a request failed: a bug; please report this\tFOB_EVENT=bug\n")
+      << "an app can ask as often as it likes";
 }
 
 TEST(UnixListener, HasItsModeAndReplacesAStaleSocket) {

@@ -2,6 +2,7 @@
 // arrive.
 #include "daemon/broker/kept_profiles.hpp"
 
+#include "ipc/base/log.hpp"
 #include "ipc/base/passed_descriptors.hpp"
 #include "ipc/base/sealed_file.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -9,7 +10,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 
 #include <cstring>
 #include <fcntl.h>
@@ -101,7 +101,8 @@ class KeptProfilesTest : public ::testing::Test {
  protected:
   core::TokenPtr token(std::string text = "abc") const {
     const BootTime now = clock_.boot_now();
-    return std::make_shared<core::Token>(core::Token{text, "", {"query"}, 3, now - 10s, now + 290s});
+    return std::make_shared<core::Token>(
+        core::Token{text, "", {"query"}, 3, now - 10s, now + 290s, std::chrono::sys_seconds(1768206600s)});
   }
   core::Resumption with(core::TokenPtr token) const {
     return {std::move(token), clock_.boot_now() + 200s, std::nullopt, std::nullopt};
@@ -121,7 +122,7 @@ class KeptProfilesTest : public ::testing::Test {
   Manager manager_;
   ServiceManager service_ = manager_.seen_by();
   test::ManualClock clock_;
-  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_st>()};
+  Log log_{clock_, [](auto&&...) {}};
   std::unique_ptr<KeptProfiles> kept_ = successor();
 };
 
@@ -132,6 +133,7 @@ TEST_F(KeptProfilesTest, TheNextFobdGoesOnWithTheToken) {
   EXPECT_EQ(left.token->access_token, "abc");
   EXPECT_EQ(left.token->scopes, std::vector<std::string>{"query"});
   EXPECT_EQ(left.token->credential_version, 3U);
+  EXPECT_EQ(left.token->credential_stored_at, std::chrono::sys_seconds(1768206600s));
   EXPECT_EQ(left.token->started, clock_.boot_now() - 10s);
   EXPECT_EQ(left.token->deadline, clock_.boot_now() + 290s);
   EXPECT_EQ(left.due, clock_.boot_now() + 200s);

@@ -2,6 +2,7 @@
 // anyway.
 #include "daemon/broker/token_answer.hpp"
 
+#include "daemon/broker/profile_state.hpp"
 #include "tests/component/broker_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -30,7 +31,7 @@ class TokenRepeatTest : public BrokerTest {
   }
 
   std::string answer() {
-    const std::string whole(repeat_->answer());
+    const std::string whole(repeat_->answer(::getpid()));
     return whole.empty() ? "" : whole.substr(whole.find("\r\n\r\n") + 4);
   }
 
@@ -51,10 +52,11 @@ TEST_F(TokenRepeatTest, SaysWhatTheHandlerSaysAndCountsTheSame) {
   const auto before = served();
   EXPECT_EQ(answer(), body_);
   EXPECT_EQ(served(), before + 1);
-  EXPECT_TRUE(repeat_->answer().starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"));
+  EXPECT_TRUE(
+      repeat_->answer(::getpid()).starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"));
   ask_again("/v1/token", "text/plain");
   EXPECT_EQ(answer(), "token-1");
-  EXPECT_TRUE(repeat_->answer().starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"));
+  EXPECT_TRUE(repeat_->answer(::getpid()).starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"));
 }
 
 TEST_F(TokenRepeatTest, TellsTheTimeThatIsLeftToTheSecond) {
@@ -122,6 +124,27 @@ TEST_F(TokenRepeatTest, IsNotMadeWhereThePeersUnitCounts) {
                                         "\"\n[[grant]]\nprofiles=[\"p\"]\nunit=\"a.service\"\n"));
   EXPECT_EQ(ask_again().status, 200);
   EXPECT_EQ(repeat_, nullptr);
+}
+
+TEST_F(TokenRepeatTest, IsCountedForTheProcessThatAsks) {
+  const auto served_to = [&] {
+    return profile_state_for_operators(**broker_->keeper("p"), clock_)["served_to"];
+  };
+  ASSERT_EQ(served_to().size(), 1U) << "the one whose request was answered in full";
+  clock_.advance(1s);
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(repeat_->answer(::getpid()).empty());
+  EXPECT_FALSE(repeat_->answer(4711).empty());
+  const auto list = served_to();
+  ASSERT_EQ(list.size(), 2U) << list;
+  const auto& [other, own] =
+      std::pair(list[list[0]["pid"] == 4711 ? 0 : 1], list[list[0]["pid"] == 4711 ? 1 : 0]);
+  EXPECT_EQ(own["pid"], ::getpid());
+  EXPECT_EQ(own["count"], 6);
+  EXPECT_EQ(other["count"], 1);
+  EXPECT_EQ(other["uid"], ::geteuid());
+  EXPECT_EQ(other["at"], to_rfc3339(clock_.wall_now()));
+  clock_.advance(3s);
+  EXPECT_EQ(served_to(), list) << "it is when they were served, not when somebody looks";
 }
 
 TEST_F(TokenRepeatTest, IsAuditedAsARepeat) {

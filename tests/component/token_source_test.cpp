@@ -13,7 +13,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 
 #include <array>
 #include <atomic>
@@ -104,7 +103,7 @@ class Daemon {
   std::atomic<int>& tokens_;
   SystemClock clock_;
   test::FixedRandom random_{0.5};
-  spdlog::logger log_{"test", std::make_shared<spdlog::sinks::null_sink_st>()};
+  Log log_{clock_, [](auto&&...) {}};
   std::unique_ptr<broker::Broker> broker_;
   asio::io_context io_{1};
   std::array<int, 2> ends_ = pipe();

@@ -16,10 +16,11 @@ from pathlib import Path
 from fob import BIN, PATIENCE, wait_until
 
 SUITE = "bookworm"
-# An init, what fob's programs link or load, what systemd loads to reach a TPM, and what a user's session is made of.
+# An init, what fob's programs link or load, what systemd loads to reach a TPM, what a user's session is made of, and what
+# the documents' commands take.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libcurl4", "libsecret-1-0", "libsodium23",
             "ca-certificates", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-swtpm0",
-            "dbus-user-session", "gnome-keyring", "libpam-systemd"]
+            "dbus-user-session", "gnome-keyring", "libpam-systemd", "curl", "jq", "sudo"]
 # Where the built programs are in there.
 PROGRAMS = "/opt/fob"
 # nspawn forbids these to a machine; a real one has them, and fob's units use some.

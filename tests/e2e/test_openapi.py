@@ -115,6 +115,7 @@ def test_every_answer_is_as_the_document_says(held, enrolled, sandbox):
     held.ask("GET", f"/v1/explain?pid={own}")
     held.ask("GET", "/v1/explain?as=user=nobody,unit=x.service&profile=nope")
     held.ask("GET", "/metrics")
+    held.ask("GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
     name, data = held.first_event("/v1/events?profile=prod-query")
     assert name == "token"
     check(DOCUMENT["components"]["schemas"]["Token"], data, "an event")

@@ -16,6 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
       (!is_bearer_token(kept->token->access_token) || kept->token->deadline <= kept->token->started ||
        kept->token->due > kept->token->deadline))
     std::abort();
+  if (kept->token && kept->token->credential_stored_at &&
+      !is_stored_at(kept->token->credential_stored_at->time_since_epoch().count()))
+    std::abort();
   // What was understood must survive being said again.
   if (!decode_kept_profile(encode(*kept))) std::abort();
   return 0;

@@ -129,6 +129,17 @@ TEST(Oauth2Answer, DoesNotCallItsTokenToken) {
                  config::Authority::oauth2);
 }
 
+TEST(Answer, SaysWhenTheCredentialWasStoredUnlessTheClockWasNotSetThen) {
+  const auto stored_at = [](WallTime time) {
+    const auto result = interpret(answer(200, R"({"token":"abc","expires_in":300})"),
+                                  profile(config::Authority::multiset), {BootTime(5s), k_noon, 7, time});
+    return std::get<ExchangeSuccess>(result).credential_stored_at;
+  };
+  EXPECT_EQ(stored_at(k_noon + 999ms), std::chrono::floor<std::chrono::seconds>(k_noon));
+  EXPECT_FALSE(stored_at(WallTime(30s))) << "1970";
+  EXPECT_FALSE(stored_at(WallTime(-1ms)));
+}
+
 TEST(Answer, WithoutADateHasNoSkew) {
   auto undated = answer(200, R"({"token":"abc","expires_in":300})");
   undated.date = "yesterday";

@@ -71,12 +71,14 @@ TEST_F(ExchangeTest, TurnsTheProfilesCredentialIntoAToken) {
   enrol("prod", "id", "secret");
   answer_with(200, R"({"token":"abc","expires_in":300})");
   const auto started = clock_.boot_now();
+  const auto stored = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
   const auto answer = ask();
   const auto* success = std::get_if<ExchangeSuccess>(&answer);
   ASSERT_NE(success, nullptr);
   EXPECT_EQ(success->access_token, "abc");
   EXPECT_EQ(success->started_boottime, started.time_since_epoch()) << "the request's start, not its end";
   EXPECT_EQ(success->credential_version, 1U);
+  EXPECT_EQ(success->credential_stored_at, stored);
   EXPECT_EQ(sent_, "Basic aWQ6c2VjcmV0");
   EXPECT_EQ(requests_, 1);
 }

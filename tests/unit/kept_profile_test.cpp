@@ -13,8 +13,13 @@ using namespace std::chrono_literals;
 
 KeptProfile a_kept_profile() {
   KeptProfile kept{"prod-query", "a-boot", "somebody's, for something", std::nullopt, std::nullopt};
-  kept.token =
-      KeptToken{"abc.def", {"query", "map"}, 7, BootTime(1h), BootTime(1h + 300s), BootTime(1h + 240s)};
+  kept.token = KeptToken{"abc.def",
+                         {"query", "map"},
+                         7,
+                         BootTime(1h),
+                         BootTime(1h + 300s),
+                         BootTime(1h + 240s),
+                         std::chrono::sys_seconds(1768206600s)};
   kept.wait = KeptWait{BootTime(1h + 250s), ErrorCode::rate_limited, "asked to wait", true};
   return kept;
 }
@@ -38,11 +43,19 @@ TEST(KeptProfile, ComesBackAsItWasKept) {
   EXPECT_EQ(back->token->started, BootTime(1h));
   EXPECT_EQ(back->token->deadline, BootTime(1h + 300s));
   EXPECT_EQ(back->token->due, BootTime(1h + 240s));
+  EXPECT_EQ(back->token->credential_stored_at, std::chrono::sys_seconds(1768206600s));
   ASSERT_TRUE(back->wait);
   EXPECT_EQ(back->wait->until, BootTime(1h + 250s));
   EXPECT_EQ(back->wait->code, ErrorCode::rate_limited);
   EXPECT_EQ(back->wait->detail, "asked to wait");
   EXPECT_TRUE(back->wait->authority_asked);
+}
+
+TEST(KeptProfile, OfAFobdThatDidNotKeepTheCredentialsAgeIsAsGood) {
+  const auto back = decoded_after([](Json& json) { json["token"].erase("credential_stored_at"); });
+  ASSERT_TRUE(back) << back.error().detail;
+  EXPECT_FALSE(back->token->credential_stored_at);
+  EXPECT_EQ(back->token->access_token, "abc.def");
 }
 
 TEST(KeptProfile, OfAnotherVersionIsRefused) {
@@ -68,6 +81,10 @@ TEST(KeptProfile, ThatMakesNoSenseIsRefused) {
       [](Json& json) { json["token"]["scopes"] = {"a\"b"}; },
       [](Json& json) { json["token"]["credential_version"] = -1; },
       [](Json& json) { json["token"]["started_boottime_ns"] = -1; },
+      [](Json& json) { json["token"]["credential_stored_at"] = "2026-01-12T08:30:00Z"; },
+      [](Json& json) { json["token"]["credential_stored_at"] = nullptr; },
+      [](Json& json) { json["token"]["credential_stored_at"] = 1'000'000'000; },
+      [](Json& json) { json["token"]["credential_stored_at"] = 9'000'000'000'000'000'000; },
       [](Json& json) { json["token"]["deadline_boottime_ns"] = 5; },
       [](Json& json) { json["token"]["deadline_boottime_ns"] = 9'000'000'000'000'000'000; },
       [](Json& json) { json["token"]["due_boottime_ns"] = 9'000'000'000'000'000'000; },

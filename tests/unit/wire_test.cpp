@@ -27,6 +27,7 @@ ExchangeSuccess a_success() {
   success.scopes = {"query", "write"};
   success.credential_version = 7;
   success.clock_skew = -250ms;
+  success.credential_stored_at = std::chrono::sys_seconds(1768206600s);
   return success;
 }
 
@@ -161,6 +162,23 @@ TEST(ExchangeLine, ASuccessComesBackAsItWent) {
   EXPECT_EQ(success.scopes, (std::vector<std::string>{"query", "write"}));
   EXPECT_EQ(success.credential_version, 7u);
   EXPECT_EQ(success.clock_skew, -250ms);
+  EXPECT_EQ(success.credential_stored_at, std::chrono::sys_seconds(1768206600s));
+}
+
+TEST(ExchangeLine, ATokenIsNotRefusedForWhatIsOnlyForShowing) {
+  const auto stored_at = [](const std::string& member) {
+    std::string line = encode(ExchangeAnswer(a_success()));
+    const std::string known = R"(,"credential_stored_at":1768206600)";
+    line.replace(line.find(known), known.size(), member);
+    const auto back = decode_exchange_answer(line);
+    EXPECT_TRUE(back) << line;
+    return back ? std::get<ExchangeSuccess>(*back).credential_stored_at : std::nullopt;
+  };
+  for (const auto* nonsense : {"", R"("2026-01-12")", "null", "-1", "0", "1577836799", "253402300800", "1e30",
+                               "9223372036854775807", "18446744073709551615", "1768206600.5"})
+    EXPECT_FALSE(stored_at(*nonsense == '\0' ? "" : std::string(R"(,"credential_stored_at":)") + nonsense))
+        << nonsense;
+  EXPECT_TRUE(stored_at(R"(,"credential_stored_at":1577836800)"));
 }
 
 TEST(ExchangeLine, AFailureComesBackAsItWent) {

@@ -1,0 +1,56 @@
+#include "daemon/doctor/examination.hpp"
+
+#include "daemon/doctor/files.hpp"
+#include "daemon/doctor/probing.hpp"
+#include "daemon/doctor/running.hpp"
+#include "daemon/doctor/stored.hpp"
+#include "daemon/doctor/system.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace fob::doctor {
+namespace {
+
+class Findings {
+ public:
+  void add(Finding finding) { all_.push_back(std::move(finding)); }
+  void add(std::vector<Finding> more) { std::move(more.begin(), more.end(), std::back_inserter(all_)); }
+  std::vector<Finding> in_order() {
+    const bool closed = std::none_of(
+        all_.begin(), all_.end(), [](const Finding& finding) { return finding.check == Check::permissions; });
+    if (closed) add(pass(Check::permissions, "what was read is closed to others"));
+    std::stable_sort(all_.begin(), all_.end(),
+                     [](const Finding& a, const Finding& b) { return a.check < b.check; });
+    return std::move(all_);
+  }
+
+ private:
+  std::vector<Finding> all_;
+};
+
+}  // namespace
+
+std::vector<Finding> examine(const Patient& patient) {
+  Findings findings;
+  auto read = read_configuration(patient);
+  findings.add(std::move(read.findings));
+  auto daemon = ask_daemon(patient);
+  const auto* status = daemon.status ? &*daemon.status : nullptr;
+  ReadStore store;
+  if (read.config) {
+    store = read_store(patient, *read.config);
+    const auto* listing = store.listing ? &*store.listing : nullptr;
+    findings.add(std::move(store.findings));
+    findings.add(probe_endpoints(patient, *read.config));
+    findings.add(judge_profiles(patient, *read.config, daemon, listing));
+    findings.add(judge_grants(patient, *read.config, daemon));
+  }
+  findings.add(std::move(daemon.findings));
+  findings.add(examine_units(patient, store.listing ? &*store.listing : nullptr));
+  findings.add(examine_sandbox(patient, status));
+  findings.add(examine_versions(patient, status));
+  return findings.in_order();
+}
+
+}  // namespace fob::doctor

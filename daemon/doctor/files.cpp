@@ -1,0 +1,79 @@
+#include "daemon/doctor/files.hpp"
+
+#include "ipc/base/file.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+namespace fob::doctor {
+namespace {
+
+// The system's own bundle has 200 KiB.
+constexpr std::size_t k_max_ca_file = 1024 * 1024;
+
+std::string counted(std::size_t number, const std::string& noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
+// "FILE:12: …": the file that an error of the configuration begins with, else the main one.
+std::filesystem::path file_named_in(const std::string& detail, const std::filesystem::path& main) {
+  const auto colon = detail.find(':');
+  const bool numbered = colon != std::string::npos && colon + 1 < detail.size() &&
+                        std::isdigit(static_cast<unsigned char>(detail[colon + 1])) != 0;
+  return numbered ? std::filesystem::path(detail.substr(0, colon)) : main;
+}
+
+Finding wrong_configuration(const Patient& patient, const Error& error) {
+  const auto file = file_named_in(error.detail, patient.at.config_file);
+  std::string mend = patient.edit(file) + " && " + patient.fob + " config check";
+  std::error_code ignored;
+  // One that does not run reads it when it starts.
+  if (std::filesystem::exists(patient.daemon_at.control_socket(), ignored))
+    mend += " && " + patient.operators("reload");
+  return failure(Check::configuration, error, std::move(mend));
+}
+
+Finding right_configuration(const Patient& patient, const config::Config& config) {
+  const std::string file = patient.at.config_file.string();
+  if (config.profiles.empty())
+    return warn(Check::configuration, file + " has no profile; add [profile.NAME] with authority and scopes",
+                patient.edit(patient.at.config_file) + " && " + patient.operators("reload"));
+  return pass(Check::configuration, file + ": " + counted(config.profiles.size(), "profile") + ", " +
+                                        counted(config.grants.size(), "grant"));
+}
+
+// As the exchanger reads them.
+std::vector<Finding> foreign_ca_files(const Patient& patient, const config::Config& config) {
+  std::set<std::filesystem::path> files;
+  for (const auto& [name, profile] : config.profiles)
+    if (profile.ca_file) files.insert(*profile.ca_file);
+  for (const auto& [name, gateway] : config.gateways)
+    if (gateway.ca_file) files.insert(*gateway.ca_file);
+  std::vector<Finding> findings;
+  for (const auto& file : files)
+    if (const auto read = read_trusted_file(file, k_max_ca_file, ErrorCode::config); !read)
+      findings.push_back(failure(Check::configuration,
+                                 fail(read.error().code, "ca_file " + read.error().detail),
+                                 patient.edit(patient.at.config_file)));
+  return findings;
+}
+
+}  // namespace
+
+ReadConfiguration read_configuration(const Patient& patient) {
+  ReadConfiguration read;
+  auto config = config::load(patient.at.config_file);
+  if (!config) {
+    read.findings.push_back(wrong_configuration(patient, config.error()));
+    if (read.findings.front().check != Check::configuration)
+      read.findings.push_back(skip(Check::configuration, "not read while others can write it"));
+    return read;
+  }
+  read.findings.push_back(right_configuration(patient, *config));
+  for (auto& finding : foreign_ca_files(patient, *config)) read.findings.push_back(std::move(finding));
+  read.config = std::move(*config);
+  return read;
+}
+
+}  // namespace fob::doctor

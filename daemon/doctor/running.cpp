@@ -1,0 +1,257 @@
+#include "daemon/doctor/running.hpp"
+
+#include "ipc/client/client.hpp"
+#include "ipc/client/control_client.hpp"
+#include "ipc/wire/limits.hpp"
+
+#include <algorithm>
+#include <pwd.h>
+#include <sys/stat.h>
+
+namespace fob::doctor {
+namespace {
+
+using wire::Json;
+
+constexpr std::chrono::seconds k_at_once{10};
+
+enum class Socket : std::uint8_t { missing, socket, other };
+
+Socket look_at(const std::filesystem::path& path) {
+  struct stat facts {};
+  if (::lstat(path.c_str(), &facts) != 0) return Socket::missing;
+  return S_ISSOCK(facts.st_mode) ? Socket::socket : Socket::other;
+}
+
+Finding socket_finding(const Patient& patient, bool answers) {
+  const auto& path = patient.daemon_at.app_socket();
+  switch (look_at(path)) {
+    case Socket::missing:
+      return skip(Check::sockets, path.string() + " is not there; fobd makes it");
+    case Socket::other:
+      return failure(Check::sockets, ErrorCode::daemon_not_running,
+                     path.string() + " is no socket and is in fobd's way",
+                     patient.as_root("rm " + in_shell(path)) + " && " + patient.start());
+    case Socket::socket:
+      break;
+  }
+  if (answers) return pass(Check::sockets, path.string());
+  return failure(Check::sockets, ErrorCode::daemon_not_running,
+                 path.string() + " was left behind: nobody listens on it any more", patient.start());
+}
+
+std::string number_in_words(const Json& status, const char* name) {
+  return std::to_string(wire::integer_member(status, name).value_or(0));
+}
+
+std::string word(const Json& object, const char* name, std::size_t limit = wire::k_max_detail) {
+  return wire::printable(wire::string_member(object, name).value_or(""), limit);
+}
+
+const Json* profile_in(const Json& status, const std::string& name) {
+  const auto profiles = status.find("profiles");
+  if (profiles == status.end() || !profiles->is_array()) return nullptr;
+  const auto found = std::find_if(profiles->begin(), profiles->end(), [&](const Json& one) {
+    return one.is_object() && wire::string_member(one, "name") == name;
+  });
+  return found == profiles->end() ? nullptr : &*found;
+}
+
+const Json* object_in(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() || !found->is_object() ? nullptr : &*found;
+}
+
+bool is_true(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && *found == true;
+}
+
+const store::SlotSummary* current_in(const store::Listing* listing, const std::string& profile) {
+  if (listing == nullptr) return nullptr;
+  const auto found = std::find_if(listing->slots.begin(), listing->slots.end(), [&](const auto& slot) {
+    return slot.profile == profile && slot.slot == wire::Slot::current;
+  });
+  return found == listing->slots.end() ? nullptr : &*found;
+}
+
+Finding no_credential(const Patient& patient, const std::string& name) {
+  return failure(Check::credential, ErrorCode::no_credential, name + ": none is stored",
+                 patient.operators("credential add " + name));
+}
+
+// By what is stored, where fobd says nothing.
+Finding credential_stored(const Patient& patient, const std::string& name, const store::Listing* listing) {
+  if (listing == nullptr) return skip(Check::credential, name + ": only an operator may look");
+  const auto* current = current_in(listing, name);
+  if (current == nullptr && !listing->unreadable.empty())
+    return skip(Check::credential, name + ": not known while the store does not open");
+  if (current == nullptr) return no_credential(patient, name);
+  return pass(Check::credential, name + ": version " + std::to_string(current->version) + ", stored " +
+                                     to_rfc3339(current->stored_at));
+}
+
+Finding credential(const Patient& patient, const std::string& name, const Json& profile,
+                   const store::Listing* listing) {
+  if (const Json* alarm = object_in(profile, "alarm")) {
+    const std::string offer = word(*alarm, "offer");
+    return failure(
+        Check::credential, code_of_kind(word(*alarm, "kind")).value_or(ErrorCode::rejected),
+        name + ": refused since " + word(*alarm, "since") + ": " + word(*alarm, "detail"),
+        patient.operators("credential " + (offer.empty() ? "rotate " + name : offer + " " + name)));
+  }
+  const Json* error = object_in(profile, "last_error");
+  const bool failing = is_true(profile, "failing");
+  if (failing && error != nullptr && word(*error, "kind") == "no-credential")
+    return no_credential(patient, name);
+  if (listing != nullptr) return credential_stored(patient, name, listing);
+  if (const auto version = wire::integer_member(profile, "credential_version"))
+    return pass(Check::credential, name + ": version " + std::to_string(*version));
+  return skip(Check::credential, name + ": not known while there is no token");
+}
+
+std::string list_of(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& one : words) text += (text.empty() ? "" : " ") + one;
+  return text.empty() ? "none" : text;
+}
+
+Finding scopes(const Patient& patient, const config::Profile& profile, const Json& state) {
+  std::vector<std::string> given, missing;
+  if (const auto list = state.find("scopes"); list != state.end() && list->is_array())
+    for (const auto& scope : *list)
+      if (scope.is_string())
+        given.push_back(wire::printable(scope.get<std::string>(), wire::k_max_scope_length));
+  for (const auto& wanted : profile.scopes)
+    if (std::find(given.begin(), given.end(), wanted) == given.end()) missing.push_back(wanted);
+  if (word(state, "state") != "valid")
+    return skip(Check::scopes, profile.name + ": not known without a token");
+  if (missing.empty()) return pass(Check::scopes, profile.name + ": " + list_of(given));
+  return warn(Check::scopes,
+              profile.name + ": the token has " + list_of(given) + ", and not " + list_of(missing) +
+                  ", which [profile." + profile.name + "] wants; create a credential with it",
+              patient.operators("credential rotate " + profile.name));
+}
+
+Finding token(const Patient& patient, const std::string& name, const Json& state) {
+  const Json* error = object_in(state, "last_error");
+  const bool failing = is_true(state, "failing") && error != nullptr;
+  const std::string why = failing ? word(*error, "kind") + ": " + word(*error, "detail") : "";
+  const std::string refresh = patient.operators("refresh " + name);
+  const std::string is = word(state, "state");
+  if (is == "valid") {
+    const std::string left = name + ": valid, " + number_in_words(state, "expires_in") + " s left";
+    if (!failing) return pass(Check::token, left);
+    return warn(Check::token, left + ", but the last refresh failed: " + why, refresh);
+  }
+  if (is == "idle") return pass(Check::token, name + ": none until an app asks, as configured");
+  const auto code = failing ? code_of_kind(word(*error, "kind")) : std::nullopt;
+  return failure(Check::token, code.value_or(ErrorCode::timeout),
+                 name + ": none" + (why.empty() ? " yet" : "; " + why), refresh);
+}
+
+std::string user_called(uid_t user) {
+  const passwd* entry = ::getpwuid(user);  // NOLINT(concurrency-mt-unsafe): one thread
+  return entry == nullptr ? std::to_string(user) : entry->pw_name;
+}
+
+// Adds a grant and puts it in force.
+std::string grant_to(const Patient& patient, const std::string& user, const std::string& profile) {
+  const auto file = in_shell(patient.at.config_file);
+  return "printf '\\n[[grant]]\\nprofiles = [\"" + profile + "\"]\\nuser = \"" + user + "\"\\n' | " +
+         patient.as_root("tee -a ") + file + " >/dev/null && " + patient.operators("reload");
+}
+
+Result<std::vector<std::string>> granted_to_us(const Patient& patient) {
+  const client::Client fobd(patient.daemon_at.app_socket(), patient.clock, "see the socket's mode");
+  const auto answer = fobd.demand({client::Verb::get, "/v1/profiles", ""}, k_at_once);
+  if (!answer) return answer.error();
+  const auto document = wire::parse_object(answer->body, wire::k_max_answer, ErrorCode::internal);
+  if (!document) return document.error();
+  std::vector<std::string> names;
+  if (const auto list = document->find("profiles"); list != document->end() && list->is_array())
+    for (const auto& one : *list)
+      if (one.is_object()) names.push_back(word(one, "profile", wire::k_max_profile_name));
+  return names;
+}
+
+}  // namespace
+
+AskedDaemon ask_daemon(const Patient& patient) {
+  AskedDaemon asked;
+  const client::Client fobd(patient.daemon_at.app_socket(), patient.clock, "see the socket's mode");
+  const auto health = fobd.request({client::Verb::get, "/healthz", ""}, k_at_once);
+  asked.answers = health.has_value();
+  const bool forbidden = !health && health.error().code == ErrorCode::not_granted;
+  if (forbidden) {
+    asked.findings.push_back(
+        failure(Check::sockets, health.error(),
+                patient.as_root("chmod o+x ") + in_shell(patient.daemon_at.runtime_dir)));
+  } else {
+    asked.findings.push_back(socket_finding(patient, asked.answers));
+  }
+  if (!health) {
+    const bool gone = health.error().code == ErrorCode::daemon_not_running;
+    asked.findings.push_back(failure(
+        Check::daemon, health.error().code,
+        gone ? "fobd does not run at " + patient.daemon_at.runtime_dir.string() : health.error().detail,
+        patient.start()));
+    return asked;
+  }
+  const auto document = client::ControlClient(patient.daemon_at.control_socket(), patient.clock).status();
+  auto status = document ? wire::parse_object(*document, wire::k_max_answer, ErrorCode::internal)
+                         : Result<Json>(document.error());
+  if (!status) {
+    const bool refused = status.error().code == ErrorCode::not_granted;
+    asked.findings.push_back(
+        refused ? pass(Check::daemon, "fobd answers; what it says of itself is for operators")
+                : failure(Check::daemon, status.error(), patient.start()));
+    return asked;
+  }
+  asked.findings.push_back(pass(
+      Check::daemon, "fobd " + word(*status, "version") + " runs, pid " + number_in_words(*status, "pid")));
+  asked.status = std::move(*status);
+  return asked;
+}
+
+std::vector<Finding> judge_profiles(const Patient& patient, const config::Config& config,
+                                    const AskedDaemon& daemon, const store::Listing* listing) {
+  std::vector<Finding> findings;
+  for (const auto& [name, profile] : config.profiles) {
+    const Json* state = daemon.status ? profile_in(*daemon.status, name) : nullptr;
+    if (state != nullptr) {
+      findings.push_back(credential(patient, name, *state, listing));
+      findings.push_back(scopes(patient, profile, *state));
+      findings.push_back(token(patient, name, *state));
+    } else if (daemon.status) {
+      findings.push_back(
+          failure(Check::token, ErrorCode::unknown_profile,
+                  name + ": fobd does not know it yet; it has not read the configuration since",
+                  patient.operators("reload")));
+    } else {
+      findings.push_back(credential_stored(patient, name, listing));
+    }
+  }
+  return findings;
+}
+
+std::vector<Finding> judge_grants(const Patient& patient, const config::Config& config,
+                                  const AskedDaemon& daemon) {
+  if (!daemon.answers) return {skip(Check::grants, "fobd decides, and does not run")};
+  const auto granted = granted_to_us(patient);
+  if (!granted) return {failure(Check::grants, granted.error(), "")};
+  const std::string user = user_called(patient.user);
+  if (!granted->empty())
+    return {pass(Check::grants,
+                 "a program of " + user + "'s started like this one may have: " + list_of(*granted))};
+  if (config.profiles.empty()) return {skip(Check::grants, "there is no profile to grant")};
+  const std::string what = "no [[grant]] is for a program of " + user + "'s started like this one";
+  // Root looks after the installation, and asks for no token there.
+  if (patient.units && patient.is_root())
+    return {skip(Check::grants, what + "; try as an app's user", "sudo -u USER " + patient.fob + " doctor")};
+  return {failure(
+      Check::grants, ErrorCode::not_granted, what,
+      grant_to(patient, user, config.daemon.default_profile.value_or(config.profiles.begin()->first)))};
+}
+
+}  // namespace fob::doctor
