@@ -12,8 +12,15 @@ install(FILES systemd/fob.preset DESTINATION lib/systemd/system-preset RENAME 80
 install(FILES systemd/fob.sysusers DESTINATION lib/sysusers.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.tmpfiles DESTINATION lib/tmpfiles.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.toml DESTINATION /etc/fob COMPONENT fob)
-install(FILES docs/configuration.md docs/grants.md docs/install.md docs/stores.md docs/fleet-bundle.md docs/gateway.md ipc/PROTOCOL.md README.md CHANGELOG.md
+install(FILES docs/apps.md docs/configuration.md docs/errors.md docs/fleet-bundle.md docs/gateway.md docs/grants.md docs/install.md docs/metrics.md
+  docs/openapi.yaml docs/operators.md docs/stores.md docs/threat-model.md ipc/PROTOCOL.md README.md CHANGELOG.md
   DESTINATION share/doc/fob COMPONENT fob)
+# Where each shell looks for what a package brings.
+foreach(program fob fobd fob-gateway)
+  install(FILES docs/completions/${program}.bash DESTINATION share/bash-completion/completions RENAME ${program} COMPONENT fob)
+  install(FILES docs/completions/_${program} DESTINATION share/zsh/vendor-completions COMPONENT fob)
+  install(FILES docs/completions/${program}.fish DESTINATION share/fish/vendor_completions.d COMPONENT fob)
+endforeach()
 
 # What a package holds besides what is built anyway.
 add_custom_target(package-files)
@@ -34,7 +41,7 @@ foreach(package fob libfob0 libfob-dev python3-libfob)
   install(FILES systemd/debian/copyright DESTINATION share/doc/${package} COMPONENT ${package})
   fob_install_compressed(${package} ${CMAKE_SOURCE_DIR}/systemd/debian/changelog changelog share/doc/${package})
 endforeach()
-foreach(page fob.1 fobd.8 fob-exchange.8 fob-gateway.8 fob-witness.8)
+foreach(page fob.1 fob-fleet.1 fob.toml.5 fobd.8 fob-exchange.8 fob-gateway.8 fob-witness.8)
   string(REGEX REPLACE ".*\\." "" section ${page})
   fob_install_compressed(fob ${CMAKE_SOURCE_DIR}/docs/man/${page} ${page} share/man/man${section})
 endforeach()

@@ -2,6 +2,8 @@
 
 #include "daemon/config/options.hpp"
 
+#include <algorithm>
+
 namespace fob::config {
 namespace {
 
@@ -29,13 +31,18 @@ bool is_empty(const Value& value) {
   return list != nullptr && list->empty();
 }
 
+// The rest of a meaning is for the reference.
+std::string_view first_sentence(std::string_view meaning) {
+  return meaning.substr(0, std::min(meaning.find(". "), meaning.size() - 1) + 1);
+}
+
 template <class T>
 std::string show_table(std::string_view heading, std::span<const Option<T>> options, const T& target) {
   std::string out = std::string(heading) + "\n";
   for (const auto& option : options) {
     const Value value = option.shown(target);
     const std::string line = std::string(option.key) + " = " + (is_empty(value) ? "…" : to_toml(value));
-    out += (is_empty(value) ? "# " : "") + line + "   # " + std::string(option.meaning);
+    out += (is_empty(value) ? "# " : "") + line + "   # " + std::string(first_sentence(option.meaning));
     if (is_empty(value) && !option.default_value.empty())
       out += " Left out: " + std::string(option.default_value) + ".";
     out += "\n";

@@ -61,4 +61,9 @@ std::string without_password(std::string_view text) {
   return std::string(url.c_str());
 }
 
+std::string host_of(std::string_view url) {
+  const auto parsed = boost::urls::parse_uri(boosted(url));
+  return parsed ? std::string(parsed->encoded_host()) : std::string(url);
+}
+
 }  // namespace fob::config

@@ -21,6 +21,9 @@ Result<void> check_proxy(std::string_view url);
 /// The TCP port of a URL that check_endpoint() or check_proxy() let through: what it says, or its scheme's.
 std::uint16_t port_of(std::string_view url);
 
+/// Its host, for showing; all of `url` where it is no URL.
+std::string host_of(std::string_view url);
+
 /// `url` with its user and password replaced by "***".
 std::string without_password(std::string_view url);
 

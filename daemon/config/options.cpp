@@ -156,7 +156,7 @@ constexpr std::array k_daemon_options = {
                    [](Daemon& d, const Value& v) { return take_word(k_stores, v, d.store); },
                    [](const Daemon& d) { return Value(d.store ? word_of(k_stores, *d.store) : ""); }},
     Option<Daemon>{"default_profile", Type::text, "a profile's name", "",
-                   "The profile of requests that name none.",
+                   "The profile of requests that name none. The process must be granted it.",
                    [](Daemon& d, const Value& v) { return take_profile_name(v, d.default_profile); },
                    [](const Daemon& d) { return Value(text_of(d.default_profile)); }},
     Option<Daemon>{"vault_key", Type::text, "a file's path", "STATE/keys/vault.key",
@@ -164,20 +164,25 @@ constexpr std::array k_daemon_options = {
                    [](Daemon& d, const Value& v) { return take_path(v, d.vault_key); },
                    [](const Daemon& d) { return Value(text_of(d.vault_key)); }},
     Option<Daemon>{
-        "sealing_key", Type::text, R"("auto" | "host" | "tpm2" | "host+tpm2")", "auto",
-        "What the store systemd-creds encrypts with; auto: host+tpm2 where there is a TPM2, else host.",
+        "sealing_key", Type::text, R"("auto" | "host" | "tpm2" | "host+tpm2")", R"("auto")",
+        "What the store systemd-creds encrypts with; auto: host+tpm2 where the machine has all that a TPM2 "
+        "takes, else host.",
         [](Daemon& d, const Value& v) { return take_word(k_sealing_keys, v, d.sealing_key); },
         [](const Daemon& d) { return Value(word_of(k_sealing_keys, d.sealing_key)); }},
     Option<Daemon>{"auto_fallback", Type::boolean, "true | false", "false",
-                   "While the authority refuses a credential, use the staged or previous one if that works.",
+                   "While the authority refuses a credential, use the staged or previous one if that works. "
+                   "fobd says so in its log, in `fob status` and in the metrics. Without it, it says there "
+                   "which one works and which command puts it in force, and uses none.",
                    [](Daemon& d, const Value& v) { return take_boolean(v, d.auto_fallback); },
                    [](const Daemon& d) { return Value(d.auto_fallback); }},
 };
 
 constexpr std::array k_fleet_options = {
-    Option<Fleet>{"signers", Type::list, R"(["BASE64=", …])", "",
-                  "Public keys of the operators whose bundles this device takes.", take_signers,
-                  [](const Fleet& f) { return Value(f.signers); }},
+    Option<Fleet>{
+        "signers", Type::list, R"(["BASE64=", …])", "",
+        "Public keys of the operators whose bundles this device takes. As `fob fleet keygen` prints them; "
+        "without any it takes none.",
+        take_signers, [](const Fleet& f) { return Value(f.signers); }},
     Option<Fleet>{"inbox", Type::text, "a directory's path", "STATE/fleet/inbox",
                   "Where bundles are dropped for `fob fleet apply`.",
                   [](Fleet& f, const Value& v) { return take_path(v, f.inbox); },
@@ -189,45 +194,52 @@ constexpr std::array k_fleet_options = {
 };
 
 constexpr std::array k_profile_options = {
-    Option<Profile>{"authority", Type::text, R"("multiset" | "oauth2")", "multiset", "Who issues the tokens.",
+    Option<Profile>{"authority", Type::text, R"("multiset" | "oauth2")", R"("multiset")",
+                    "Who issues the tokens.",
                     [](Profile& p, const Value& v) { return take_word(k_authorities, v, p.authority); },
                     [](const Profile& p) { return Value(word_of(k_authorities, p.authority)); }},
-    Option<Profile>{"endpoint", Type::text, "https://HOST/PATH, or http:// on loopback", k_multiset_endpoint,
-                    "The token endpoint. The credential is sent there and nowhere else.", take_endpoint,
-                    [](const Profile& p) { return Value(p.endpoint); }},
+    Option<Profile>{
+        "endpoint", Type::text, "https://HOST/PATH, or http:// on loopback", k_multiset_endpoint,
+        "The token endpoint. The credential is sent there and nowhere else. oauth2 has no default and "
+        "needs one. Loopback is localhost, 127.0.0.0/8 and [::1]. No user or password in it.",
+        take_endpoint, [](const Profile& p) { return Value(p.endpoint); }},
     Option<Profile>{"scopes", Type::list, R"(["query", …])", "",
-                    "multiset: what the credential was created with. oauth2: sent as scope.", take_scopes,
-                    [](const Profile& p) { return Value(p.scopes); }},
-    Option<Profile>{"ca_file", Type::text, "a PEM file's path", "the system's CAs",
-                    "The only CAs trusted for this endpoint.",
-                    [](Profile& p, const Value& v) { return take_path(v, p.ca_file); },
-                    [](const Profile& p) { return Value(text_of(p.ca_file)); }},
+                    "multiset: what the credential was created with; oauth2: sent as `scope`. At most 64.",
+                    take_scopes, [](const Profile& p) { return Value(p.scopes); }},
+    Option<Profile>{
+        "ca_file", Type::text, "a PEM file's path", "the system's CAs",
+        "The only CAs trusted for this endpoint. At most 1 MiB. Like the configuration it must be "
+        "writable for root or oneself only.",
+        [](Profile& p, const Value& v) { return take_path(v, p.ca_file); },
+        [](const Profile& p) { return Value(text_of(p.ca_file)); }},
     Option<Profile>{"pin_sha256", Type::text, "base64 of a SHA-256", "",
-                    "The endpoint's public key must have this hash, besides a valid certificate.", take_pin,
-                    [](const Profile& p) { return Value(text_of(p.pin_sha256)); }},
-    Option<Profile>{"proxy", Type::text, "http://HOST:PORT", "none; the environment is not asked",
-                    "The way out.", take_proxy,
-                    [](const Profile& p) { return Value(without_password(text_of(p.proxy))); }},
-    Option<Profile>{"audience", Type::text, "a text", "", "oauth2: sent as audience (Auth0 and others).",
+                    "The hash that the endpoint's public key (SubjectPublicKeyInfo) must have, besides a "
+                    "valid certificate.",
+                    take_pin, [](const Profile& p) { return Value(text_of(p.pin_sha256)); }},
+    Option<Profile>{"proxy", Type::text, "http://, https:// or socks5h://HOST:PORT",
+                    "none; the environment is not asked", "The way out. None is used for plain http.",
+                    take_proxy, [](const Profile& p) { return Value(without_password(text_of(p.proxy))); }},
+    Option<Profile>{"audience", Type::text, "a text", "", "oauth2: sent as `audience` (Auth0 and others).",
                     [](Profile& p, const Value& v) { return take_text(v, p.audience); },
                     [](const Profile& p) { return Value(text_of(p.audience)); }},
-    Option<Profile>{"resource", Type::text, "a URI", "", "oauth2: sent as resource (RFC 8707).",
+    Option<Profile>{"resource", Type::text, "a URI", "", "oauth2: sent as `resource` (RFC 8707).",
                     [](Profile& p, const Value& v) { return take_text(v, p.resource); },
                     [](const Profile& p) { return Value(text_of(p.resource)); }},
-    Option<Profile>{"client_auth", Type::text, R"("basic" | "post")", "basic",
+    Option<Profile>{"client_auth", Type::text, R"("basic" | "post")", R"("basic")",
                     "oauth2: the credential in the Authorization header or in the body (RFC 6749 §2.3.1).",
                     [](Profile& p, const Value& v) { return take_word(k_client_auths, v, p.client_auth); },
                     [](const Profile& p) { return Value(word_of(k_client_auths, p.client_auth)); }},
-    Option<Profile>{"refresh", Type::text, R"("always" | "on-demand")", "always",
+    Option<Profile>{"refresh", Type::text, R"("always" | "on-demand")", R"("always")",
                     "Keep a token ready, or get one when an app asks.",
                     [](Profile& p, const Value& v) { return take_word(k_refresh_modes, v, p.refresh); },
                     [](const Profile& p) { return Value(word_of(k_refresh_modes, p.refresh)); }},
-    Option<Profile>{"idle_after", Type::text, R"("90s", "30min", "6h", "2d"; "0s" for never)", "0s",
-                    "No refresh any more once no app has asked for this long.",
-                    [](Profile& p, const Value& v) { return take_duration(v, p.idle_after); },
-                    [](const Profile& p) { return Value(std::to_string(p.idle_after.count()) + "s"); }},
+    Option<Profile>{
+        "idle_after", Type::text, R"("90s", "30min", "6h", "2d"; "0s" for never)", R"("0s")",
+        "No refresh any more once no app has asked for this long. The next request gets a new token.",
+        [](Profile& p, const Value& v) { return take_duration(v, p.idle_after); },
+        [](const Profile& p) { return Value(std::to_string(p.idle_after.count()) + "s"); }},
     Option<Profile>{"auto_fallback", Type::boolean, "true | false", "what [daemon] says",
-                    "As in [daemon], for this profile.",
+                    "As in [daemon], for this profile alone.",
                     [](Profile& p, const Value& v) { return take_boolean(v, p.auto_fallback); },
                     [](const Profile& p) { return Value(p.auto_fallback.value_or(false)); }},
 };
@@ -274,22 +286,27 @@ constexpr Option<Grant> selector(std::string_view key, std::string_view form, st
 }
 
 constexpr std::array k_grant_options = {
-    Option<Grant>{"profiles", Type::list, R"(["prod-query", …])", "", "What is granted.", take_profiles,
+    Option<Grant>{"profiles", Type::list, R"(["prod-query", …])", "",
+                  "What is granted. Required; each must be configured.", take_profiles,
                   [](const Grant& g) { return Value(g.profiles); }},
     selector<&Grant::user>("user", "a user's name or number", "The process runs as this user."),
     selector<&Grant::group>("group", "a group's name or number",
                             "The process is in this group, be it its primary or a supplementary one."),
-    selector<&Grant::exe, check_exe>("exe", "a program's path",
-                                     "The process runs this program, and its file is still in place."),
-    selector<&Grant::exe_sha256, check_sha256>("exe_sha256", "64 hex digits",
-                                               "The process runs a program with this SHA-256."),
+    selector<&Grant::exe, check_exe>("exe", "a program's whole path",
+                                     "The process runs this program, and its file is still in place. Without "
+                                     "symbolic links, as `realpath` prints it."),
+    selector<&Grant::exe_sha256, check_sha256>(
+        "exe_sha256", "64 hex digits in lower case",
+        "The process runs a program with this SHA-256, wherever its file is."),
     selector<&Grant::unit, check_unit>(
-        "unit", "NAME.service",
-        "The process belongs to this systemd unit: the system's, or fobd's own user's where fobd is a user's "
-        "service; user@UID.service/NAME.service is a unit of that user."),
-    selector<&Grant::apparmor>("apparmor", "a profile's name",
-                               "AppArmor confines the process by this profile, and enforces it."),
-    selector<&Grant::selinux>("selinux", "a context", "The process runs in this SELinux context."),
+        "unit", "NAME.service or NAME.scope",
+        "The process belongs to this systemd unit. The system's, or fobd's own user's where fobd is a user's "
+        "service; `user@UID.service/NAME.service` is a unit of that user."),
+    selector<&Grant::apparmor>(
+        "apparmor", "a profile's name",
+        "AppArmor confines the process by this profile, in force and not only complaining."),
+    selector<&Grant::selinux>("selinux", "a context",
+                              "The process runs in this SELinux context. Compared as a whole."),
 };
 
 Result<void> take_each(const Value& value, Result<void> (*check)(std::string_view),
@@ -307,7 +324,7 @@ Result<void> take_checked(const Value& value, Result<void> (*check)(std::string_
 
 constexpr std::array k_gateway_options = {
     Option<Gateway>{"listen", Type::text, "127.0.0.1:PORT or [::1]:PORT", "",
-                    "Where apps on this device reach it. It listens on loopback only.",
+                    "Where apps on this device reach it. Required; it listens on loopback only.",
                     [](Gateway& g, const Value& v) { return take_checked(v, check_listen, g.listen); },
                     [](const Gateway& g) { return Value(g.listen); }},
     Option<Gateway>{"profile", Type::text, "a profile's name", "the default profile",
@@ -320,15 +337,15 @@ constexpr std::array k_gateway_options = {
                     [](Gateway& g, const Value& v) { return take_checked(v, check_upstream, g.upstream); },
                     [](const Gateway& g) { return Value(g.upstream); }},
     Option<Gateway>{"ca_file", Type::text, "a file's path", "the profile's, if upstream is left out",
-                    "CAs to trust for upstream instead of the system's.",
+                    "The only CAs trusted for `upstream`. As with a profile.",
                     [](Gateway& g, const Value& v) { return take_path(v, g.ca_file); },
                     [](const Gateway& g) { return Value(text_of(g.ca_file)); }},
-    Option<Gateway>{"client_id", Type::text, "text", "fob",
+    Option<Gateway>{"client_id", Type::text, "a text", R"("fob")",
                     "The client id that apps are configured with. It stands for nothing.",
                     [](Gateway& g, const Value& v) { return take_checked(v, check_pair_part, g.client_id); },
                     [](const Gateway& g) { return Value(g.client_id); }},
     Option<Gateway>{
-        "client_secret", Type::text, "text", "fob",
+        "client_secret", Type::text, "a text", R"("fob")",
         "The secret that goes with it, and is none: every app may know it.",
         [](Gateway& g, const Value& v) { return take_checked(v, check_pair_part, g.client_secret); },
         [](const Gateway& g) { return Value(g.client_secret); }},
@@ -337,11 +354,11 @@ constexpr std::array k_gateway_options = {
                     [](Gateway& g, const Value& v) { return take_each(v, check_origin, g.origins); },
                     [](const Gateway& g) { return Value(g.origins); }},
     Option<Gateway>{"users", Type::list, R"(["xr", …])", "",
-                    "Processes of these users (names or numbers) may connect, and no others.",
+                    "Processes of these users (names or numbers) may connect, and no others. Required.",
                     [](Gateway& g, const Value& v) { return take_each(v, check_user, g.users); },
                     [](const Gateway& g) { return Value(g.users); }},
     Option<Gateway>{"routes", Type::list, R"(["POST /v1/vps/map/query-form", "GET /v1/vps/map/*", …])", "",
-                    "What is passed on: * stands for one part of the path, ** at its end for any number.",
+                    "What is passed on: `*` stands for one part of the path, `**` at its end for any number.",
                     [](Gateway& g, const Value& v) { return take_each(v, check_route, g.routes); },
                     [](const Gateway& g) { return Value(g.routes); }},
 };

@@ -23,8 +23,8 @@ struct Option {
   std::string_view key;
   Type type;
   std::string_view form;           ///< for people: what to write
-  std::string_view default_value;  ///< for people; "" where there is none
-  std::string_view meaning;
+  std::string_view default_value;  ///< for people; a text as the file would have it; "" where there is none
+  std::string_view meaning;        ///< its first sentence says it; what follows is for the reference
   /// Takes the value; on failure the detail says what is wrong with it, without file, line and key.
   Result<void> (*take)(T& target, const Value& value);
   /// The value in force; "" or an empty list where there is none.
