@@ -4,6 +4,10 @@
 #include "daemon/cli/status_screen.hpp"
 #include "ipc/client/control_client.hpp"
 
+#include <chrono>
+#include <thread>
+#include <unistd.h>
+
 namespace fob::cli {
 namespace {
 
@@ -16,11 +20,31 @@ client::ControlClient fobd(const Context& context) {
 Result<int> show_status(bool as_json, const Context& context) {
   const auto document = fobd(context).status();
   if (!document) return document.error();
-  const auto screen =
-      as_json ? Result<std::string>(*document + "\n") : status_screen(*document, may_colour());
+  const auto screen = as_json ? Result<std::string>(*document + "\n")
+                              : status_screen(*document, context.clock.wall_now(), may_colour());
   if (!screen) return screen.error();
   if (auto printed = print(*screen); !printed) return printed.error();
   return 0;
+}
+
+Result<int> watch_status(const Context& context) {
+  constexpr std::chrono::seconds k_between{1};
+  // The cursor to the corner, and what is below it gone (ECMA-48): no flicker, and nothing left of before.
+  constexpr const char* k_home = "\033[H\033[J";
+  if (::isatty(STDOUT_FILENO) != 1)
+    return fail(ErrorCode::usage,
+                "--watch is for a terminal; elsewhere take fob watch, or fob status --json");
+  const auto fobd_here = fobd(context);
+  while (true) {
+    const auto document = fobd_here.status();
+    // Where this user may not look, that stays so.
+    if (!document && document.error().code == ErrorCode::not_granted) return document.error();
+    const auto screen = document ? status_screen(*document, context.clock.wall_now(), may_colour())
+                                 : Result<std::string>(document.error().detail + "\n");
+    if (!screen) return screen.error();
+    if (auto printed = print(k_home + *screen); !printed) return printed.error();
+    std::this_thread::sleep_for(k_between);
+  }
 }
 
 Result<int> refresh(const std::optional<std::string>& profile, const Context& context) {

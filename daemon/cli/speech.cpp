@@ -43,9 +43,10 @@ bool may_colour() {
 
 std::string painted(std::string_view text, Colour colour, bool coloured) {
   if (!coloured || colour == Colour::none) return std::string(text);
-  const std::string_view start = colour == Colour::good  ? "\033[32m"
-                                 : colour == Colour::bad ? "\033[31m"
-                                                         : "\033[2m";
+  const std::string_view start = colour == Colour::good      ? "\033[32m"
+                                 : colour == Colour::warning ? "\033[33m"
+                                 : colour == Colour::bad     ? "\033[31m"
+                                                             : "\033[2m";
   return std::string(start) + std::string(text) + "\033[0m";
 }
 

@@ -20,7 +20,7 @@ Result<void> print(std::string_view result);
 /// (https://no-color.org).
 bool may_colour();
 
-enum class Colour { none, good, bad, faint };
+enum class Colour { none, good, warning, bad, faint };
 
 /// `text` in that colour, where `coloured`; without any otherwise.
 std::string painted(std::string_view text, Colour colour, bool coloured);

@@ -6,6 +6,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
+#include <optional>
+#include <pwd.h>
+#include <vector>
 
 namespace fob::cli {
 namespace {
@@ -24,37 +28,81 @@ std::string count(std::int64_t number, const std::string& singular) {
   return std::to_string(number) + " " + singular + (number == 1 ? "" : "s");
 }
 
-// "valid, 4 min left", in its colour.
+bool is_true(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && *found == true;
+}
+
+// The form in which fobd writes a moment (to_rfc3339), and no other.
+std::optional<WallTime> from_rfc3339(const std::string& text) {
+  std::tm time{};
+  const char* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%SZ", &time);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return WallTime(std::chrono::seconds(::timegm(&time)));
+}
+
+// What is no moment stays as it is; one that a clock set back makes future is now.
+std::string ago(const std::string& at, WallTime now) {
+  const auto time = from_rfc3339(at);
+  return time ? duration(std::max<std::int64_t>(std::chrono::round<std::chrono::seconds>(now - *time).count(),
+                                                0)) +
+                    " ago"
+              : at;
+}
+
+// "[#############.......]": how much of its life a token still has.
+std::string bar_of(std::int64_t left, std::int64_t lifetime, Colour colour, bool coloured) {
+  constexpr std::int64_t k_width = 20;
+  const std::int64_t filled =
+      std::clamp((left * k_width + lifetime / 2) / lifetime, std::int64_t{0}, k_width);
+  return "[" + painted(std::string(static_cast<std::size_t>(filled), '#'), colour, coloured) +
+         std::string(static_cast<std::size_t>(k_width - filled), '.') + "]";
+}
+
+// "valid  [#############.......]  3 min of 5 min left".
 std::string state_of(const Json& profile, bool coloured) {
+  constexpr std::int64_t k_longest = 366 * 86400LL;
   const std::string state = word(profile, "state");
   const std::string shown = state == "none"      ? "no token"
                             : state == "idle"    ? "idle"
                             : state == "expired" ? "token expired"
                                                  : state;
-  const Colour colour = state == "valid" ? Colour::good : state == "idle" ? Colour::faint : Colour::bad;
-  std::string line = painted(shown, colour, coloured);
-  if (const auto left = wire::integer_member(profile, "expires_in"); left && state == "valid")
-    line += ", " + duration(*left) + " left";
-  return line;
+  const bool failing = is_true(profile, "failing");
+  const Colour colour = state == "valid"  ? (failing ? Colour::warning : Colour::good)
+                        : state == "idle" ? Colour::faint
+                                          : Colour::bad;
+  const std::string line = painted(shown, colour, coloured);
+  const auto left = wire::integer_member(profile, "expires_in");
+  if (state != "valid" || !left) return line;
+  const auto lifetime = wire::integer_member(profile, "lifetime").value_or(0);
+  if (lifetime <= 0 || lifetime > k_longest || *left < 0 || *left > k_longest)
+    return line + "  " + duration(*left) + " left";
+  return line + "  " + bar_of(*left, lifetime, colour, coloured) + "  " + duration(*left) + " of " +
+         duration(lifetime) + " left";
 }
 
-// What happens next: "exchanging now", "refresh in 3 min (always)".
+// What happens next, and why: "refresh in 3 min".
 std::string next_of(const Json& profile) {
-  const std::string mode = word(profile, "refresh");
-  if (const auto now = profile.find("exchanging"); now != profile.end() && *now == true)
-    return "exchanging now";
+  if (is_true(profile, "exchanging")) return "next: exchanging now";
   const auto next = wire::integer_member(profile, "next_attempt_in");
-  if (!next) return mode == "on-demand" ? "refreshed on demand" : "no refresh planned";
+  if (!next)
+    return word(profile, "refresh") == "on-demand" ? "next: a refresh when an app asks"
+                                                   : "next: no refresh planned";
   const std::string why = word(profile, "next_attempt_why");
-  return (why.empty() ? "next attempt" : why) + " in " + duration(*next);
+  return "next: " + (why.empty() ? "an attempt" : why) + " in " + duration(*next);
 }
 
-std::string credential_of(const Json& profile) {
+std::string credential_of(const Json& profile, WallTime now) {
+  const auto version = wire::integer_member(profile, "credential_version");
+  if (!version) return "";
+  std::string line = "credential version " + std::to_string(*version);
+  const std::string stored = word(profile, "credential_stored_at");
+  return stored.empty() ? line : line + ", stored " + ago(stored, now);
+}
+
+std::string token_of(const Json& profile) {
   std::string line;
-  if (const auto version = wire::integer_member(profile, "credential_version"))
-    line = "credential version " + std::to_string(*version);
-  if (const std::string print = word(profile, "fingerprint"); !print.empty())
-    line += (line.empty() ? "token " : ", token ") + print;
+  if (const std::string print = word(profile, "fingerprint"); !print.empty()) line = "token " + print;
   std::string scopes;
   if (const auto list = profile.find("scopes"); list != profile.end() && list->is_array())
     for (const auto& scope : *list)
@@ -73,13 +121,41 @@ std::string counts_of(const Json& profile) {
   return line + ", served " + count(wire::integer_member(profile, "served").value_or(0), "time");
 }
 
-std::string last_error_of(const Json& profile) {
+std::string user_called(std::int64_t uid) {
+  const passwd* entry = ::getpwuid(static_cast<uid_t>(uid));  // NOLINT(concurrency-mt-unsafe): one thread
+  return entry == nullptr ? "user " + std::to_string(uid) : std::string(entry->pw_name);
+}
+
+// "xr, localizer.service, pid 812: 4 s ago, 120 times".
+std::string recipient_of(const Json& recipient, WallTime now) {
+  std::string line = user_called(wire::integer_member(recipient, "uid").value_or(0));
+  if (const std::string unit = word(recipient, "unit"); !unit.empty()) line += ", " + unit;
+  if (const std::string exe = word(recipient, "exe"); !exe.empty()) line += ", " + exe;
+  line += ", pid " + std::to_string(wire::integer_member(recipient, "pid").value_or(0)) + ": ";
+  const auto times = wire::integer_member(recipient, "count").value_or(1);
+  line += ago(word(recipient, "at"), now);
+  if (const std::string how = word(recipient, "how"); how != "request") line += ", by " + how;
+  return times > 1 ? line + ", " + count(times, "time") : line;
+}
+
+std::vector<std::string> served_of(const Json& profile, WallTime now) {
+  constexpr std::size_t k_shown = 3;
+  std::vector<std::string> lines;
+  const auto list = profile.find("served_to");
+  if (list == profile.end() || !list->is_array()) return lines;
+  for (const auto& recipient : *list)
+    if (recipient.is_object() && lines.size() < k_shown)
+      lines.push_back((lines.empty() ? "lately: " : "        ") + recipient_of(recipient, now));
+  return lines;
+}
+
+std::string last_error_of(const Json& profile, WallTime now) {
   const auto error = profile.find("last_error");
   if (error == profile.end() || !error->is_object()) return "";
   const auto failing = profile.find("failing");
   const bool over = failing != profile.end() && *failing == false;
-  return "last error " + word(*error, "at") + (over ? " (over), " : ", ") + word(*error, "kind") + ": " +
-         wire::printable(wire::string_member(*error, "detail").value_or(""), wire::k_max_detail);
+  return "last error " + ago(word(*error, "at"), now) + (over ? " (over), " : ", ") + word(*error, "kind") +
+         ": " + wire::printable(wire::string_member(*error, "detail").value_or(""), wire::k_max_detail);
 }
 
 std::string what_is_wrong(const Json& alarm) {
@@ -115,21 +191,24 @@ std::string staged_of(const Json& profile) {
          wire::printable(wire::string_member(*refused, "detail").value_or(""), wire::k_max_detail);
 }
 
-std::string lines_of(const Json& profile, std::size_t width, bool coloured) {
+std::string lines_of(const Json& profile, std::size_t width, WallTime now, bool coloured) {
   std::string name = word(profile, "name");
   name.resize(std::max(width, name.size()), ' ');
-  std::string lines = name + "  " + state_of(profile, coloured) + "; " + next_of(profile) + "\n";
+  std::string lines = name + "  " + state_of(profile, coloured) + "\n";
   const std::string indent(width + 2, ' ');
   for (const auto& line : {alarm_of(profile), fallback_of(profile), staged_of(profile)})
     if (!line.empty()) lines += indent + painted(line, Colour::bad, coloured) + "\n";
-  for (const auto& line : {credential_of(profile), counts_of(profile), last_error_of(profile)})
+  for (const auto& line :
+       {next_of(profile), credential_of(profile, now), token_of(profile), counts_of(profile)})
     if (!line.empty()) lines += indent + line + "\n";
+  for (const auto& line : served_of(profile, now)) lines += indent + line + "\n";
+  if (const std::string error = last_error_of(profile, now); !error.empty()) lines += indent + error + "\n";
   return lines;
 }
 
 }  // namespace
 
-Result<std::string> status_screen(std::string_view document, bool coloured) {
+Result<std::string> status_screen(std::string_view document, WallTime now, bool coloured) {
   const auto status = wire::parse_object(document, wire::k_max_answer, ErrorCode::internal);
   if (!status) return fail(ErrorCode::internal, "fobd's status cannot be read: " + status.error().detail);
   const auto profiles = status->find("profiles");
@@ -144,7 +223,7 @@ Result<std::string> status_screen(std::string_view document, bool coloured) {
                        duration(wire::integer_member(*status, "uptime_s").value_or(0)) + "\n";
   if (profiles->empty()) screen += "no profile is configured; add [profile.NAME] to fob.toml\n";
   for (const auto& profile : *profiles)
-    if (profile.is_object()) screen += lines_of(profile, width, coloured);
+    if (profile.is_object()) screen += "\n" + lines_of(profile, width, now, coloured);
   return screen;
 }
 

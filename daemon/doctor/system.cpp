@@ -14,7 +14,7 @@
 namespace fob::doctor {
 namespace {
 
-constexpr std::chrono::seconds k_patience{10};
+constexpr std::chrono::seconds k_tool_patience{10};
 constexpr std::size_t k_max_output = 64 * 1024;
 constexpr std::size_t k_max_status = 64 * 1024;
 
@@ -58,7 +58,7 @@ Finding judge_unit(const Patient& patient, const Lines& unit) {
 }
 
 store::ToolRun run(const std::filesystem::path& program, const std::vector<std::string>& arguments) {
-  return store::run_tool({program, {"LC_ALL=C", "SYSTEMD_PAGER="}, k_patience}, arguments, "", k_max_output);
+  return store::run_tool({program, {"LC_ALL=C", "SYSTEMD_PAGER="}, k_tool_patience}, arguments, "", k_max_output);
 }
 
 // The version of Landlock's interface, or -1 without it (landlock_create_ruleset(2)).

@@ -1,10 +1,10 @@
 #include "daemon/exchanger/activation.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/base/stderr_line.hpp"
 
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <poll.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -25,8 +25,9 @@ bool may_ask(int connection, std::optional<uid_t> user) {
   socklen_t size = sizeof peer;
   if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
   if (!user || peer.uid == 0 || peer.uid == *user) return true;
-  std::fprintf(stderr, "fob-exchange: user %u (process %d) may not ask, and was not answered\n",
-               static_cast<unsigned>(peer.uid), static_cast<int>(peer.pid));
+  say_on_stderr("fob-exchange", Priority::warning,
+                "user " + std::to_string(peer.uid) + " (process " + std::to_string(peer.pid) +
+                    ") may not ask, and was not answered");
   return false;
 }
 

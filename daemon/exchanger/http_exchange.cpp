@@ -5,10 +5,12 @@
 #include "daemon/https/https.hpp"
 
 #include <curl/curl.h>
+#include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
 #include <array>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <stdexcept>
 
@@ -18,11 +20,27 @@ namespace {
 // design.md §6.
 constexpr long k_total_timeout_ms = 30'000;
 
+// The end of one certificate, in PEM form.
+std::optional<std::chrono::sys_seconds> end_of_certificate(std::string_view pem) {
+  struct Free {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+    void operator()(X509* certificate) const { X509_free(certificate); }
+  };
+  const std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const std::unique_ptr<X509, Free> certificate(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)
+                                                    : nullptr);
+  std::tm end{};
+  if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end) != 1) return std::nullopt;
+  return std::chrono::sys_seconds(std::chrono::seconds(::timegm(&end)));
+}
+
 // A curl handle with all that must outlive it.
 class Transfer {
  public:
-  explicit Transfer(const HttpRequest& request);
+  enum class Kind : std::uint8_t { post, look };
+  Transfer(const HttpRequest& request, Kind kind);
   HttpOutcome run();
+  std::optional<std::chrono::sys_seconds> chain_ends() const;
 
  private:
   template <class T>
@@ -62,12 +80,18 @@ class Transfer {
   std::unique_ptr<CURL, Close> handle_;
 };
 
-Transfer::Transfer(const HttpRequest& request) : handle_(curl_easy_init()) {
+Transfer::Transfer(const HttpRequest& request, Kind kind) : handle_(curl_easy_init()) {
   if (!handle_) throw std::runtime_error("libcurl gives no handle");
   set(CURLOPT_ERRORBUFFER, error_.data());
   set_limits();
   set_server(request);
-  set_content(request);
+  set(CURLOPT_USERAGENT, "fob-exchange/" FOB_VERSION);
+  if (kind == Kind::post) {
+    set_content(request);
+  } else {
+    set(CURLOPT_NOBODY, 1L);
+    set(CURLOPT_CERTINFO, 1L);
+  }
 }
 
 void Transfer::set_limits() {
@@ -93,7 +117,6 @@ void Transfer::set_content(const HttpRequest& request) {
   add_header("Accept: application/json");
   add_header("Expect:");
   set(CURLOPT_HTTPHEADER, headers_.get());
-  set(CURLOPT_USERAGENT, "fob-exchange/" FOB_VERSION);
   set(CURLOPT_POST, 1L);
   set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
   set(CURLOPT_POSTFIELDS, request.body.c_str());  // not copied; the request outlives the transfer
@@ -208,6 +231,21 @@ TransportFailure Transfer::failure(CURLcode code) const {
           info<long>(CURLINFO_SSL_VERIFYRESULT), text};
 }
 
+std::optional<std::chrono::sys_seconds> Transfer::chain_ends() const {
+  constexpr std::string_view k_certificate = "Cert:";
+  const auto* chain = info<curl_certinfo*>(CURLINFO_CERTINFO);
+  std::optional<std::chrono::sys_seconds> first;
+  for (int i = 0; chain != nullptr && i < chain->num_of_certs; ++i) {
+    for (const curl_slist* line = chain->certinfo[i]; line != nullptr; line = line->next) {
+      const std::string_view text = line->data;
+      if (!text.starts_with(k_certificate)) continue;
+      const auto end = end_of_certificate(text.substr(k_certificate.size()));
+      if (end && (!first || *end < *first)) first = end;
+    }
+  }
+  return first;
+}
+
 HttpOutcome Transfer::run() {
   const CURLcode code = curl_easy_perform(handle_.get());
   if (code == CURLE_OK) return answer();
@@ -234,6 +272,14 @@ HttpLibrary::HttpLibrary() {
 
 HttpLibrary::~HttpLibrary() { curl_global_cleanup(); }
 
-HttpOutcome HttpLibrary::post(const HttpRequest& request) const { return Transfer(request).run(); }
+HttpOutcome HttpLibrary::post(const HttpRequest& request) const {
+  return Transfer(request, Transfer::Kind::post).run();
+}
+
+HttpSight HttpLibrary::look(const HttpRequest& request) const {
+  Transfer transfer(request, Transfer::Kind::look);
+  auto outcome = transfer.run();
+  return {std::move(outcome), transfer.chain_ends()};
+}
 
 }  // namespace fob::exchanger

@@ -1,5 +1,5 @@
-// The one file that knows libcurl: one POST, over a connection that is either trusted TLS or this machine's
-// own loopback, with nothing taken from the environment and every dimension bounded.
+// The one file that knows libcurl: one request, over a connection that is either trusted TLS or this
+// machine's own loopback, with nothing taken from the environment and every dimension bounded.
 #pragma once
 
 #include "daemon/exchanger/http_message.hpp"
@@ -17,6 +17,8 @@ class HttpLibrary {
 
   /// Blocks for at most 30 s. Throws std::runtime_error if libcurl cannot keep one of the rules.
   HttpOutcome post(const HttpRequest& request) const;
+  /// A HEAD to the same place by the same rules, which says nothing of the request but its URL. As post().
+  HttpSight look(const HttpRequest& request) const;
 };
 
 }  // namespace fob::exchanger

@@ -4,6 +4,7 @@
 
 #include "ipc/base/secret_bytes.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -67,5 +68,11 @@ struct TransportFailure {
 };
 
 using HttpOutcome = std::variant<HttpAnswer, TransportFailure>;
+
+/// What comes of going there without a credential.
+struct HttpSight {
+  HttpOutcome outcome;
+  std::optional<std::chrono::sys_seconds> chain_ends;  ///< of the certificates shown, the first to end
+};
 
 }  // namespace fob::exchanger

@@ -4,12 +4,15 @@
 // what was pending is served; 2 on a wrong command line, 1 otherwise.
 #include "daemon/config/locations.hpp"
 #include "daemon/exchanger/activation.hpp"
+#include "daemon/exchanger/command_line.hpp"
 #include "daemon/exchanger/confinement.hpp"
 #include "daemon/exchanger/exchange.hpp"
 #include "daemon/exchanger/http_exchange.hpp"
+#include "daemon/exchanger/probe.hpp"
 #include "daemon/exchanger/secret_memory.hpp"
 #include "ipc/base/confine.hpp"
 #include "ipc/base/line.hpp"
+#include "ipc/base/stderr_line.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
 
@@ -34,12 +37,6 @@ namespace {
 constexpr std::chrono::seconds k_request_patience{5};
 constexpr std::chrono::sys_seconds k_build_epoch{std::chrono::seconds{FOB_BUILD_EPOCH}};
 
-struct Options {
-  fob::config::LocationFlags flags;
-  std::string profile;
-  std::string for_user;
-};
-
 bool answer(int in, int out, const fob::exchanger::Surroundings& around) {
   const auto line = fob::read_line(in, fob::wire::k_max_exchange_request, k_request_patience);
   if (line) return fob::write_line(out, fob::wire::encode(fob::exchanger::exchange(*line, around)));
@@ -48,39 +45,57 @@ bool answer(int in, int out, const fob::exchanger::Surroundings& around) {
   return fob::write_line(out, fob::wire::encode(failure));
 }
 
-std::string is_profile_name(const std::string& text) {
-  return fob::wire::is_profile_name(text) ? "" : "this is no profile's name";
+void say(fob::Priority priority, const std::string& what) {
+  fob::say_on_stderr("fob-exchange", priority, what);
 }
 
-int say(const fob::Error& error) {
-  std::fprintf(stderr, "fob-exchange: %s\n", error.detail.c_str());
+int give_up(const std::string& why) {
+  say(fob::Priority::error, why);
   return 1;
 }
 
-int serve(const Options& options) {
+// By now all is read that is needed but for what TLS and the resolver read.
+void confine_for(const fob::exchanger::HttpRequest& request, const fob::config::Locations& at) {
+  if (const auto confined = fob::exchanger::confine_to(request, at); !confined)
+    say(fob::Priority::warning, confined.error().detail);
+}
+
+// The libraries are for the life of the process, which ends without farewell.
+const fob::exchanger::HttpLibrary& http() {
+  static const fob::exchanger::HttpLibrary library;
+  return library;
+}
+
+int probe(const std::string& profile, const fob::config::Locations& at) {
+  const fob::SystemClock clock;
+  const auto look = [&](const fob::exchanger::HttpRequest& request) {
+    confine_for(request, at);
+    return http().look(request);
+  };
+  const auto found = fob::exchanger::probe(profile, {at, clock, look, k_build_epoch});
+  return fob::write_line(STDOUT_FILENO, fob::wire::encode(found)) ? 0 : 1;
+}
+
+int serve(const fob::exchanger::Arguments& arguments, const fob::config::Locations& locations) {
   auto handed = fob::take_handed_descriptors();
-  if (!handed) return say(handed.error());
+  if (!handed) return give_up(handed.error().detail);
   const auto listener = fob::exchanger::listener_among(std::move(*handed));
-  if (!listener) return say(listener.error());
+  if (!listener) return give_up(listener.error().detail);
   std::optional<uid_t> user;
-  if (!options.for_user.empty()) {
-    const auto found = fob::exchanger::user_called(options.for_user);
-    if (!found) return say(found.error());
+  if (!arguments.for_user.empty()) {
+    const auto found = fob::exchanger::user_called(arguments.for_user);
+    if (!found) return give_up(found.error().detail);
     user = *found;
   }
 
-  const auto locations =
-      fob::config::locate(options.flags, fob::config::process_environment, ::geteuid() == 0);
-  static const fob::exchanger::HttpLibrary http;  // for the life of the process, which ends without farewell
+  http();  // first of all that uses OpenSSL
   const fob::SystemClock clock;
-  // By now all is read that is needed but for what TLS and the resolver read.
-  const auto post = [&](const fob::exchanger::HttpRequest& request) -> fob::exchanger::HttpOutcome {
-    if (const auto confined = fob::exchanger::confine_to(request, locations); !confined)
-      std::fprintf(stderr, "fob-exchange: %s\n", confined.error().detail.c_str());
-    return http.post(request);
+  const auto post = [&](const fob::exchanger::HttpRequest& request) {
+    confine_for(request, locations);
+    return http().post(request);
   };
   fob::exchanger::Surroundings around{locations, clock, post, k_build_epoch};
-  if (!options.profile.empty()) around.only_profile = options.profile;
+  if (!arguments.profile.empty()) around.only_profile = arguments.profile;
   if (!*listener) return answer(STDIN_FILENO, STDOUT_FILENO, around) ? 0 : 1;
   fob::exchanger::serve_pending(listener->get(), user,
                                 [&](int connection) { answer(connection, connection, around); });
@@ -92,28 +107,16 @@ int run(int argc, char** argv) {
   fob::keep_out_of_swap();
   std::signal(SIGPIPE, SIG_IGN);
 
-  CLI::App app(
-      "Turns one profile's credential into one access token: a request line on stdin, an answer line on "
-      "stdout, or both on each connection of a socket from systemd. Started by fobd or systemd.",
-      "fob-exchange");
-  Options options;
-  auto& flags = options.flags;
-  app.add_option("--config", flags.config, "the configuration file")->type_name("FILE");
-  app.add_option("--runtime-dir", flags.runtime_dir, "where the sockets are")->type_name("DIR");
-  app.add_option("--state-dir", flags.state_dir, "where the credentials are")->type_name("DIR");
-  app.add_option("--profile", options.profile, "answer for this profile and refuse all others")
-      ->type_name("NAME")
-      ->check(is_profile_name);
-  app.add_option("--for-user", options.for_user,
-                 "on a socket from systemd: answer this user and root, and not whomever its mode lets in")
-      ->type_name("USER");
-  app.set_version_flag("--version", "fob-exchange " FOB_VERSION);
+  CLI::App app;
+  fob::exchanger::Arguments arguments;
+  fob::exchanger::add_arguments(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : fob::traits(fob::ErrorCode::usage).exit_status;
   }
-  return serve(options);
+  const auto at = fob::config::locate(arguments.at, fob::config::process_environment, ::geteuid() == 0);
+  return arguments.probe.empty() ? serve(arguments, at) : probe(arguments.probe, at);
 }
 
 }  // namespace
@@ -126,7 +129,6 @@ int main(int argc, char** argv) {
     // algorithms, a tenth of an exchange long.
     ::_exit(status);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "fob-exchange: %s\n", error.what());
-    return 1;
+    return give_up(error.what());
   }
 }

@@ -3,7 +3,6 @@
 #include "daemon/config/endpoint.hpp"
 #include "daemon/exchanger/detail.hpp"
 
-#include <boost/url/parse.hpp>
 #include <openssl/x509_vfy.h>
 
 #include <algorithm>
@@ -71,7 +70,7 @@ ExchangeFailure failed(ErrorCode code, std::string detail) { return {code, 0, st
 
 ExchangeFailure explain_certificate(long verify, const config::Profile& profile, WallTime now,
                                     std::chrono::sys_seconds build_epoch) {
-  const std::string certificate = "the certificate of " + host_of(profile.endpoint);
+  const std::string certificate = "the certificate of " + config::host_of(profile.endpoint);
   const std::string clock = "this device's clock reads " + to_rfc3339(now);
   const std::string mend = "; set the clock (timedatectl set-ntp true)";
   if (verify == X509_V_ERR_CERT_NOT_YET_VALID)
@@ -95,11 +94,6 @@ bool is_absurd(WallTime now, std::chrono::sys_seconds build_epoch) {
   return now < build_epoch || now > build_epoch + k_longest_use;
 }
 
-std::string host_of(std::string_view url) {
-  const auto parsed = boost::urls::parse_uri({url.data(), url.size()});
-  return parsed ? std::string(parsed->encoded_host()) : std::string(url);
-}
-
 ExchangeFailure explain(const TransportFailure& failure, const config::Profile& profile, WallTime now,
                         std::chrono::sys_seconds build_epoch) {
   if (failure.trouble == Trouble::certificate)
@@ -107,7 +101,7 @@ ExchangeFailure explain(const TransportFailure& failure, const config::Profile& 
   const auto row = std::find_if(k_sentences.begin(), k_sentences.end(),
                                 [&](const auto& s) { return s.trouble == failure.trouble; });
   const Sentence& sentence = row == k_sentences.end() ? k_sentences.back() : *row;
-  const std::string host = host_of(profile.endpoint);
+  const std::string host = config::host_of(profile.endpoint);
   std::string text(sentence.text);
   fill_in(text, "HOST", host);
   fill_in(text, "WAY",

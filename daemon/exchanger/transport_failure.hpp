@@ -16,9 +16,6 @@ namespace fob::exchanger {
 /// nobody runs this release any more.
 bool is_absurd(WallTime now, std::chrono::sys_seconds build_epoch);
 
-/// The host in `url`, for a message.
-std::string host_of(std::string_view url);
-
 wire::ExchangeFailure explain(const TransportFailure& failure, const config::Profile& profile, WallTime now,
                               std::chrono::sys_seconds build_epoch);
 

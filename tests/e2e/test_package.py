@@ -67,6 +67,32 @@ def test_an_app_in_a_unit_of_its_own_gets_a_token_and_another_user_gets_none(enr
     assert f"{PROFILE}: valid" in enrolled.show("fob.service", "StatusText")["StatusText"]
 
 
+def examined(device, *options, user="root"):
+    """(exit status, finding by check) of fob doctor."""
+    done = device.machine.enter("setpriv", f"--reuid={user}", "--regid=65534", "--clear-groups", "fob", *options, "doctor", "--json")
+    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)["checks"]}
+
+
+def test_the_doctor_finds_all_well_and_a_unit_that_was_stopped(enrolled):
+    status, findings = examined(enrolled)
+    bad = {check: finding for check, finding in findings.items() if finding["verdict"] in ("fail", "warn")}
+    assert status == 0 and not bad, bad
+    assert "units are well" in findings["units"]["what"] and "no capabilities" in findings["sandbox"]["what"]
+    enrolled.must("systemctl", "stop", f"fob-exchange@{PROFILE}.socket")
+    status, findings = examined(enrolled)
+    assert status == 1 and f"fob-exchange@{PROFILE}.socket does not listen" in findings["units"]["what"]
+    enrolled.must("sh", "-c", findings["units"]["mend"])
+    assert examined(enrolled)[0] == 0
+
+
+def test_the_doctor_tells_an_app_what_it_may_have_and_what_only_root_can_see(enrolled):
+    status, findings = examined(enrolled, user=APP_USER)
+    assert status == 0 and PROFILE in findings["grants"]["what"], findings
+    assert findings["store"]["verdict"] == "skip" and findings["store"]["mend"] == "sudo fob doctor"
+    status, findings = examined(enrolled, user="nobody")
+    assert status == 4 and findings["grants"]["verdict"] == "fail"
+
+
 def audited(device, *matches):
     """The records of the audit in the journal with these fields."""
     lines = device.must("journalctl", "--unit=fob.service", "--output=json", "--boot", *matches).splitlines()
@@ -235,6 +261,23 @@ def forget_second(device):
     assert done.returncode == 0, done.stderr
     device.machine.write("/etc/fob/fob.toml", CONFIGURATION)
     device.must("systemctl", "reload", "fob")
+
+
+def test_a_refused_credential_is_found_in_the_journal_by_priority_profile_and_kind(enrolled):
+    configure_second(enrolled)
+    credential = enrolled.admin("POST", "/credentials", name="second", scopes=["query"])
+    done = enrolled.machine.run("/usr/bin/fob", "credential", "add", "second", "-", stdin=json.dumps(credential))
+    assert done.returncode == 0, done.stderr
+    enrolled.admin("POST", f"/credentials/{credential['clientId']}/deactivate")
+    assert enrolled.machine.run("/usr/bin/fob", "refresh", "second").returncode == 6
+    alarm = wait_until(lambda: audited(enrolled, "FOB_EVENT=alarm", "FOB_PROFILE=second"), "the journal has the alarm")[-1]
+    assert (alarm["PRIORITY"], alarm["FOB_KIND"], alarm["SYSLOG_IDENTIFIER"]) == ("3", "rejected", "fobd")
+    assert "fob credential rotate second" in alarm["MESSAGE"] and credential["clientSecret"] not in alarm["MESSAGE"]
+    urgent = enrolled.must("journalctl", "--unit=fob.service", "--boot", "--output=cat", "--priority=err")
+    assert "second: ALARM" in urgent and "goes on with token" not in urgent
+    forget_second(enrolled)
+    over = wait_until(lambda: audited(enrolled, "FOB_EVENT=alarm-over", "FOB_PROFILE=second"), "and its end")[-1]
+    assert over["PRIORITY"] == "5"
 
 
 def drop(device, bundle):

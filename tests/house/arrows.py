@@ -18,7 +18,8 @@ ROOMS = {
     "daemon/https": set(),
     "daemon/exchanger": {"ipc/base", "ipc/confine", "ipc/wire", "daemon/config", "daemon/https", "daemon/store"},
     "daemon/witness": {"ipc/base", "ipc/confine", "ipc/wire"},
-    "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store",
+    "daemon/doctor": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store"},
+    "daemon/cli": {"ipc/base", "ipc/wire", "ipc/client", "daemon/config", "daemon/store", "daemon/doctor",
                    "daemon/fleet"},
     "daemon/gateway": {"ipc/base", "ipc/confine", "ipc/wire", "ipc/client", "daemon/config", "daemon/https"},
     "tests/authority": {"ipc/base", "ipc/wire"},
@@ -36,8 +37,7 @@ LIBRARIES = {
     "boost/asio": {"ipc/transport", "daemon/broker", "daemon/gateway", "tests/authority"},
     "boost/beast": {"ipc/client", "daemon/broker", "daemon/gateway", "tests/authority"},
     "toml++/": {"daemon/config"},
-    "CLI/": {"daemon/broker", "daemon/exchanger", "daemon/witness", "daemon/gateway", "daemon/cli", "tests/authority"},
-    "spdlog/": {"daemon/broker", "daemon/gateway", "tests/authority"},
+    "CLI/": {"daemon/config", "daemon/broker", "daemon/exchanger", "daemon/witness", "daemon/gateway", "daemon/cli", "tests/authority"},
 }
 PROJECT = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 LIBRARY = re.compile(r"^\s*#\s*include\s+<([^>]+)>")
@@ -66,8 +66,28 @@ def faults(root):
                     yield f"{name}:{number}: {room} must not include <{found[1]}>"
 
 
+def reach(room):
+    """The rooms that `room` may include, and those that these may, and so on."""
+    return ROOMS[room].union(*(reach(other) for other in ROOMS[room]))
+
+
+def picture():
+    """The arrows as Mermaid draws them: without those that others imply, and without those to base, which are everyone's."""
+    lines = ["```mermaid", "flowchart TD"]
+    for room, others in ROOMS.items():
+        if room == "tests/authority":
+            continue
+        shown = [other for other in sorted(others - {"ipc/base"}) if not any(other in reach(third) for third in others)]
+        name = room.split("/")[1]
+        lines += [f"  {name} --> {other.split('/')[1]}" for other in shown] or [f"  {name}"]
+    return "\n".join(lines + ["```"])
+
+
 def main():
-    found = list(faults(Path(sys.argv[1])))
+    root = Path(sys.argv[1])
+    found = list(faults(root))
+    if picture() not in (root / "daemon/DESIGN.md").read_text():
+        found.append(f"daemon/DESIGN.md: the picture of the arrows is not that of this table, which is:\n{picture()}")
     print("\n".join(found) or "every include keeps to the arrows")
     sys.exit(1 if found else 0)
 

@@ -1,5 +1,6 @@
 #include "daemon/cli/command_line.hpp"
 
+#include <CLI/App.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,6 +44,7 @@ TEST(CommandLine, KnowsEveryCommand) {
                              Words{"status", "--json"},
                              Words{"config", "check"},
                              Words{"config", "show"},
+                             Words{"config", "profiles"},
                              Words{"--help"},
                              Words{"--version"},
                              Words{"token", "--help"}})
@@ -82,6 +84,7 @@ TEST(CommandLine, SaysWhatIsMissing) {
   EXPECT_THAT(refusal({"credential"}), HasSubstr("fob credential --help"));
   EXPECT_THAT(refusal({"credential", "add"}),
               HasSubstr("PROFILE is required; see: fob credential add --help"));
+  EXPECT_THAT(refusal({"credential", "promote"}), HasSubstr("PROFILE is required"));
   EXPECT_THAT(refusal({"config"}), HasSubstr("fob config --help"));
   EXPECT_THAT(refusal({"exec", "p"}), HasSubstr("name the program to run behind --"));
   EXPECT_THAT(refusal({"exec", "--"}), HasSubstr("name the program to run behind --"));
@@ -99,11 +102,20 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
 TEST(CommandLine, RefusesWhatDoesNotGoTogether) {
   EXPECT_THAT(refusal({"token", "--json", "--header"}), HasSubstr("excludes"));
   EXPECT_THAT(refusal({"credential", "add", "p", "-", "--file", "f"}), HasSubstr("excludes"));
+  EXPECT_THAT(refusal({"credential", "promote", "p", "--asked"}), HasSubstr("excludes"));
 }
 
 TEST(CommandLine, RefusesOddLifetimes) {
   for (const std::string odd : {"-1", "abc", "1e99", "nan", "inf", ""})
     EXPECT_THAT(refusal({"token", "--min-ttl=" + odd}), Not(HasSubstr("it was taken"))) << odd;
+}
+
+// CLI11 hands a footer on to the commands that are added behind it (docs/traps.md, 44).
+TEST(CommandLine, NoCommandEndsItsHelpWithTheStoryOfTheWholeProgram) {
+  const auto table = argument_table();
+  ASSERT_THAT(table->get_footer(), HasSubstr("Exit status: 0 done"));
+  for (const CLI::App* command : table->get_subcommands([](const CLI::App*) { return true; }))
+    EXPECT_THAT(command->get_footer(), Not(HasSubstr("Exit status: 0 done"))) << command->get_name();
 }
 
 TEST(CommandLine, NeverRepeatsWhatCouldBeASecret) {

@@ -10,12 +10,18 @@ namespace {
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
+// 2026-01-31T00:01:00Z
+constexpr WallTime k_now{std::chrono::sys_days{std::chrono::year{2026} / 1 / 31} + std::chrono::minutes(1)};
+
 const std::string k_document = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"healthy":true,"profiles":[
   {"name":"prod-query","state":"valid","refresh":"always","fingerprint":"01234567","expires_in":240,
-   "expires_at":"2026-01-31T00:04:00Z","scopes":["query","write"],"credential_version":2,"exchanging":false,
+   "expires_at":"2026-01-31T00:04:00Z","lifetime":300,"scopes":["query","write"],"credential_version":2,
+   "credential_stored_at":"2026-01-28T20:01:00Z","exchanging":false,
    "next_attempt_in":130,"next_attempt_why":"refresh","failing":false,
    "last_error":{"kind":"timeout","detail":"slow","at":"2026-01-30T23:00:00Z"},
-   "exchanges":{"ok":3,"failed":1},"served":1},
+   "exchanges":{"ok":3,"failed":1},"served":13,"served_to":[
+    {"pid":812,"uid":0,"unit":"localizer.service","exe":null,"at":"2026-01-31T00:00:56Z","count":12,"how":"request"},
+    {"pid":900,"uid":0,"unit":null,"exe":"/usr/bin/app","at":"2026-01-30T22:01:00Z","count":1,"how":"page"}]},
   {"name":"dev","state":"none","refresh":"on-demand","fingerprint":null,"expires_in":null,"expires_at":null,
    "scopes":[],"credential_version":null,"exchanging":true,"next_attempt_in":null,"next_attempt_why":null,"failing":true,
    "last_error":{"kind":"tls","detail":"bad\ncertificate","at":"2026-01-31T00:00:00Z"},
@@ -23,25 +29,35 @@ const std::string k_document = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"h
   {"name":"idle","state":"idle","refresh":"on-demand","exchanging":false,"exchanges":{"ok":0,"failed":0},"served":0}]})";
 
 TEST(StatusScreen, ShowsEachProfileCalmly) {
-  const auto screen = status_screen(k_document, false);
+  const auto screen = status_screen(k_document, k_now, false);
   ASSERT_TRUE(screen);
   EXPECT_EQ(*screen,
             "fobd 0.1.0, pid 42, up 2 h 5 min\n"
-            "prod-query  valid, 4 min left; refresh in 2 min 10 s\n"
-            "            credential version 2, token 01234567, scopes query write\n"
-            "            4 exchanges (1 failed), served 1 time\n"
-            "            last error 2026-01-30T23:00:00Z (over), timeout: slow\n"
-            "dev         no token; exchanging now\n"
+            "\n"
+            "prod-query  valid  [################....]  4 min of 5 min left\n"
+            "            next: refresh in 2 min 10 s\n"
+            "            credential version 2, stored 2 d 4 h ago\n"
+            "            token 01234567, scopes query write\n"
+            "            4 exchanges (1 failed), served 13 times\n"
+            "            lately: root, localizer.service, pid 812: 4 s ago, 12 times\n"
+            "                    root, /usr/bin/app, pid 900: 2 h ago, by page\n"
+            "            last error 1 h 1 min ago (over), timeout: slow\n"
+            "\n"
+            "dev         no token\n"
+            "            next: exchanging now\n"
             "            1 exchange (1 failed), served 0 times\n"
-            "            last error 2026-01-31T00:00:00Z, tls: bad certificate\n"
-            "idle        idle; refreshed on demand\n"
+            "            last error 1 min ago, tls: bad certificate\n"
+            "\n"
+            "idle        idle\n"
+            "            next: a refresh when an app asks\n"
             "            0 exchanges, served 0 times\n");
 }
 
 TEST(StatusScreen, ColoursTheStatesOnTerminals) {
-  const auto screen = status_screen(k_document, true);
+  const auto screen = status_screen(k_document, k_now, true);
   ASSERT_TRUE(screen);
-  EXPECT_THAT(*screen, HasSubstr("\033[32mvalid\033[0m, 4 min left"));
+  EXPECT_THAT(*screen,
+              HasSubstr("\033[32mvalid\033[0m  [\033[32m################\033[0m....]  4 min of 5 min left"));
   EXPECT_THAT(*screen, HasSubstr("\033[31mno token\033[0m"));
 }
 
@@ -55,25 +71,30 @@ const std::string k_alarmed = R"({"version":"0.1.0","pid":42,"uptime_s":7500,"he
    "exchanges":{"ok":1,"failed":1},"served":0}]})";
 
 TEST(StatusScreen, ShowsAlarmsFirst) {
-  const auto screen = status_screen(k_alarmed, false);
+  const auto screen = status_screen(k_alarmed, k_now, false);
   ASSERT_TRUE(screen);
   EXPECT_EQ(
       *screen,
       "fobd 0.1.0, pid 42, up 2 h 5 min\n"
-      "prod  valid, 4 min left; probe in 5 min\n"
+      "\n"
+      "prod  valid  4 min left\n"
       "      ALARM since 2026-01-31T00:00:00Z: the authority rejects the credential; apps go without a token "
       "in 4 min; one that works is put in force by: fob credential rollback prod\n"
       "      the staged credential was refused 2026-01-31T00:00:00Z: not that\n"
+      "      next: probe in 5 min\n"
       "      2 exchanges (1 failed), served 0 times\n"
-      "gone  token expired; exchanging now\n"
+      "\n"
+      "gone  token expired\n"
       "      ALARM since 2026-01-31T00:00:00Z: the profile has no credential; apps have no token\n"
       "      FALLBACK: the credential in force is refused; the staged one is used in its place\n"
+      "      next: exchanging now\n"
       "      2 exchanges (1 failed), served 0 times\n");
-  EXPECT_THAT(*status_screen(k_alarmed, true), HasSubstr("\033[31mALARM since"));
+  EXPECT_THAT(*status_screen(k_alarmed, k_now, true), HasSubstr("\033[31mALARM since"));
 }
 
 TEST(StatusScreen, SaysWhatToDoWhereNothingIsConfigured) {
-  const auto screen = status_screen(R"({"version":"0.1.0","pid":1,"uptime_s":1,"profiles":[]})", false);
+  const auto screen =
+      status_screen(R"({"version":"0.1.0","pid":1,"uptime_s":1,"profiles":[]})", k_now, false);
   ASSERT_TRUE(screen);
   EXPECT_THAT(*screen, HasSubstr("add [profile.NAME] to fob.toml"));
 }
@@ -81,12 +102,12 @@ TEST(StatusScreen, SaysWhatToDoWhereNothingIsConfigured) {
 TEST(StatusScreen, LivesWithMembersThatAreMissingOrOdd) {
   EXPECT_TRUE(status_screen(
       R"({"profiles":[{},7,{"name":1,"scopes":"x","exchanges":[],"last_error":3,"alarm":{},"fallback":7,"staged_refused":[]}]})",
-      false));
+      k_now, false));
 }
 
 TEST(StatusScreen, RefusesWhatIsNoStatus) {
   for (const std::string document : {"", "[]", "{}", "{\"profiles\":{}}", "<html>"})
-    EXPECT_FALSE(status_screen(document, false)) << document;
+    EXPECT_FALSE(status_screen(document, k_now, false)) << document;
 }
 
 TEST(Speech, SaysDurationsInTheirTwoLargestUnits) {
