@@ -438,7 +438,7 @@ def test_an_untried_rotation_that_is_refused_is_told_and_the_old_one_stays_in_fo
     assert versions(enrolled) == {"current": 1, "next": 2}
     assert "rejects" in enrolled.status()["staged_refused"]["detail"]
     assert "the staged credential was refused" in enrolled.fob("status").stdout
-    assert re.search(r"^error: prod-query: the staged credential is refused", enrolled.log.read_text(), re.M)
+    assert re.search(r"^warning: prod-query: the staged credential is refused", enrolled.log.read_text(), re.M)
     assert health(enrolled)[0] == 200, "apps miss nothing"
     assert rotate(enrolled, sandbox.create_credential()).returncode == 0
     assert versions(enrolled) == {"current": 3, "previous": 1} and enrolled.status()["staged_refused"] is None
