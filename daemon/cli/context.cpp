@@ -23,6 +23,15 @@ config::Locations Context::locations() const {
   return config::locate(flags, config::process_environment, is_root());
 }
 
+config::Locations Context::installation() const {
+  auto own = locations();
+  const bool named = !flags.config.empty() || config::process_environment("FOB_CONFIG").has_value();
+  std::error_code ignored;
+  if (named || std::filesystem::exists(own.config_file, ignored)) return own;
+  const auto nothing = [](const char*) { return std::optional<std::string>(); };
+  return config::locate({}, nothing, true);
+}
+
 config::Locations Context::daemon_locations() const {
   return config::locate_daemon(flags, config::process_environment, is_root());
 }

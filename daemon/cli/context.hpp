@@ -17,6 +17,9 @@ struct Context {
 
   /// For what this fob does itself: configuration and store.
   config::Locations locations() const;
+  /// Of the installation that is meant: the same, but for who named no configuration and has none, the
+  /// system's.
+  config::Locations installation() const;
   /// For what it asks of fobd: the user's daemon if there is one, else the system's.
   config::Locations daemon_locations() const;
 };

@@ -117,7 +117,7 @@ int exit_status_of(const std::vector<Finding>& findings) {
 }
 
 Result<int> run_doctor(bool as_json, const Context& context) {
-  const auto at = context.locations();
+  const auto at = context.installation();
   const bool units = config::look_for_stores(at, config::process_environment).systemd;
   const auto findings = doctor::examine(
       {at, context.daemon_locations(), this_fob(context.flags), units, ::geteuid(), context.clock});
