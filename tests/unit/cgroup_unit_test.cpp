@@ -99,5 +99,18 @@ TEST(UserManager, IsThatOfAUsersUnit) {
   EXPECT_EQ(user_manager_of("user@.service/x.service"), std::nullopt);
 }
 
+TEST(UserManager, IsOnlyWhatIsCalledExactlySo) {
+  EXPECT_EQ(user_manager_of("user@4294967295.service/app.service"), "user@4294967295.service");
+  for (const char* other : {"user@.service", "user@abc.service", "user@12345678901.service",
+                            "user@1000.scope", "user-1000.service", "app.service"})
+    EXPECT_FALSE(user_manager_of(other)) << other;
+}
+
+TEST(CgroupUnit, IsReadFromTheFirstLineOfItsHierarchy) {
+  EXPECT_EQ(*unit_of_cgroup("0::/a.service\n0::/b.service\n"), "a.service");
+  EXPECT_EQ(*unit_of_cgroup("1:name=systemd:/a.service\n2:name=systemd:/b.service\n"), "a.service");
+  EXPECT_EQ(*unit_of_cgroup("nonsense\n5:no-third-part\n0::/a.service"), "a.service");
+}
+
 }  // namespace
 }  // namespace fob::core

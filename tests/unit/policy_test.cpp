@@ -42,10 +42,13 @@ std::vector<std::string> failed(const Rule& rule, const PeerFacts& facts) {
 TEST(Policy, WithoutRulesIsForItsOwnUserAlone) {
   const Policy policy(1000, {});
   EXPECT_TRUE(policy.decide(app(), "anything").granted);
+  EXPECT_TRUE(policy.may_have(app(), "anything"));
   EXPECT_TRUE(policy.may_have_all(app()));
   PeerFacts other = app();
   other.uid = 0;
   EXPECT_FALSE(policy.decide(other, "anything").granted) << "not even for root";
+  EXPECT_FALSE(policy.may_have(other, "anything"));
+  EXPECT_FALSE(policy.may_have_all(other));
   other.uid.reset();
   EXPECT_FALSE(policy.may_have(other, "anything"));
 }
@@ -148,9 +151,13 @@ TEST(Policy, SaysWhichOfSeveralGrantsItIs) {
   mine.user = Account{"xr", 1000};
   const Policy policy(0, {other, mine});
   EXPECT_EQ(policy.decide(app(), "q").grant, 2u);
+  EXPECT_TRUE(policy.may_have(app(), "q"));
+  EXPECT_FALSE(policy.may_have(app(), "p"));
   EXPECT_THAT(policy.decide(app(), "p").why,
               ElementsAre(Miss{1, "fob.toml:7", {"user is 1000, not root (0)"}}));
   EXPECT_FALSE(policy.may_have_all(app())) << "with rules nobody may know every name";
+  EXPECT_FALSE(Policy(1000, {other, mine}).may_have_all(app())) << "not even fobd's own user";
+  EXPECT_EQ(Miss().grant, 0U) << "none";
 }
 
 TEST(Policy, AsksForNoFactThatCannotMatter) {
@@ -170,6 +177,142 @@ TEST(Policy, AsksForNoFactThatCannotMatter) {
   fresh.uid = 7;
   EXPECT_FALSE(policy.asks(Selector::exe, fresh));
   EXPECT_FALSE(Policy(1000, {}).asks(Selector::exe, fresh));
+}
+
+TEST(Policy, AsksWhereAnyGrantMightTurnOnIt) {
+  Rule other = rule_for({"p"});
+  other.user = Account{"root", 0};
+  Rule mine = rule_for({"p"});
+  mine.unit = "localizer.service";
+  mine.exe = "/usr/bin/localizer";
+  const Policy policy(0, {other, mine});
+  PeerFacts fresh = app();
+  fresh.exe = fresh.unit = Fact();
+  EXPECT_TRUE(policy.asks(Selector::exe, fresh));
+  EXPECT_TRUE(policy.asks(Selector::user, fresh)) << "who asks of one may be told of it, too";
+  fresh.unit = Fact::unknown("it belongs to no systemd unit");
+  EXPECT_FALSE(policy.asks(Selector::exe, fresh)) << "what cannot be known never holds";
+  EXPECT_TRUE(policy.asks(Selector::unit, fresh));
+}
+
+TEST(Policy, AsksNothingMoreWhereALabelIsOfAModuleThatIsNotInForce) {
+  Rule rule = rule_for({"p"});
+  rule.selinux = "localizer";
+  rule.exe = "/usr/bin/localizer";
+  PeerFacts fresh = app();
+  fresh.exe = Fact();
+  EXPECT_FALSE(one(rule).asks(Selector::exe, fresh));
+  fresh.label_source = LabelSource::selinux;
+  EXPECT_TRUE(one(rule).asks(Selector::exe, fresh));
+}
+
+TEST(Policy, KnowsEachSelectorByItsWordInFobToml) {
+  using enum Selector;
+  Rule rule;
+  for (const Selector selector : {user, group, exe, exe_sha256, unit, apparmor, selinux})
+    EXPECT_FALSE(rule.names(selector)) << to_string(selector);
+  rule.user = Account{"xr", 1000};
+  rule.exe = "/usr/bin/localizer";
+  rule.apparmor = "localizer";
+  std::vector<std::string_view> named, others;
+  for (const Selector selector : {user, group, exe, exe_sha256, unit, apparmor, selinux})
+    (rule.names(selector) ? named : others).push_back(to_string(selector));
+  EXPECT_THAT(named, ElementsAre("user", "exe", "apparmor"));
+  EXPECT_THAT(others, ElementsAre("group", "exe_sha256", "unit", "selinux"));
+  Rule rest;
+  rest.group = Account{"users", 100};
+  rest.exe_sha256 = rest.unit = rest.selinux = "x";
+  for (const Selector selector : {group, exe_sha256, unit, selinux})
+    EXPECT_TRUE(rest.names(selector)) << to_string(selector);
+}
+
+TEST(Policy, SaysAnAccountByNameAndNumberOnce) {
+  Rule rule = rule_for({"p"});
+  rule.user = Account{"0", 0};
+  EXPECT_THAT(failed(rule, app()), ElementsAre("user is 1000, not 0"));
+  PeerFacts nobody = app();
+  nobody.uid.reset();
+  nobody.user = "xr";
+  EXPECT_THAT(failed(rule, nobody), ElementsAre("user is not said, not 0"));
+  rule.user.reset();
+  rule.group = Account{"no-group", std::nullopt};
+  EXPECT_THAT(failed(rule, app()),
+              ElementsAre("group must be no-group, but there is none of this name here"));
+}
+
+TEST(Policy, TellsALabelThatDiffersFromOneThatIsNotKnown) {
+  Rule rule = rule_for({"p"});
+  rule.selinux = "other";
+  PeerFacts facts = app();
+  facts.label_source = LabelSource::selinux;
+  EXPECT_THAT(failed(rule, facts), ElementsAre("selinux is localizer, not other"));
+  facts.label = Fact::unknown("the kernel gives none");
+  EXPECT_THAT(failed(rule, facts),
+              ElementsAre("selinux must be other, but it is not known: the kernel gives none"));
+}
+
+TEST(Policy, SaysInOneLineWhyItRefuses) {
+  EXPECT_EQ(Policy(1000, {}).in_words({}),
+            "without any [[grant]], only processes of user 1000 may have a token");
+  Rule first = rule_for({"p"});
+  first.user = Account{"root", 0};
+  first.unit = "other.service";
+  Rule second = rule_for({"p"});
+  second.exe = "/usr/bin/other";
+  second.where = "fob.toml:12";
+  const Policy policy(0, {first, rule_for({"q"}), second});
+  EXPECT_EQ(policy.in_words(policy.decide(app(), "p")),
+            "grant 1 (fob.toml:7): user is 1000, not root (0), unit is localizer.service, not other.service; "
+            "grant 3 (fob.toml:12): exe is /usr/bin/localizer, not /usr/bin/other");
+  EXPECT_EQ(policy.in_words(policy.decide(app(), "r")), "no [[grant]] names this profile");
+}
+
+TEST(Policy, ADecisionIsGrantedByItsRuleForAsLongAsThatStandsSomewhere) {
+  Rule other = rule_for({"q"});
+  Rule mine = rule_for({"p"});
+  mine.user = Account{"xr", 1000};
+  const Policy policy(0, {other, mine});
+  EXPECT_FALSE(policy.is_default());
+  const auto rule = policy.granted_by(policy.decide(app(), "p"));
+  EXPECT_EQ(rule, mine);
+  EXPECT_TRUE(policy.is_in_force(rule, "p"));
+  EXPECT_FALSE(policy.is_in_force(rule, "q")) << "it never was for that";
+  mine.where = "fob.d/10-mine.toml:3";
+  EXPECT_TRUE(Policy(0, {mine}).is_in_force(rule, "p")) << "only its place has changed";
+  mine.unit = "localizer.service";
+  EXPECT_FALSE(Policy(0, {mine, other}).is_in_force(rule, "p")) << "it asks for more now";
+}
+
+TEST(Policy, TheDefaultIsInForceForAsLongAsThereAreNoRules) {
+  const Policy none(1000, {});
+  EXPECT_TRUE(none.is_default());
+  EXPECT_EQ(none.own_uid(), 1000U);
+  const auto rule = none.granted_by(none.decide(app(), "p"));
+  EXPECT_FALSE(rule);
+  EXPECT_TRUE(none.is_in_force(rule, "p"));
+  EXPECT_FALSE(one(rule_for({"p"})).is_in_force(rule, "p")) << "there are grants now";
+  EXPECT_FALSE(none.is_in_force(rule_for({"p"}), "p")) << "there are none any more";
+}
+
+TEST(Policy, ARefusedDecisionNamesNoRule) {
+  Rule rule = rule_for({"p"});
+  rule.user = Account{"root", 0};
+  const auto decision = one(rule).decide(app(), "p");
+  EXPECT_FALSE(decision.granted);
+  EXPECT_FALSE(decision.grant);
+  EXPECT_FALSE(one(rule).granted_by(decision));
+}
+
+TEST(Fact, TellsWhatIsKnownFromWhatNobodyLookedAt) {
+  EXPECT_FALSE(Fact().looked_at());
+  EXPECT_TRUE(Fact::known("").looked_at()) << "nothing is something";
+  EXPECT_TRUE(Fact::unknown("gone").looked_at());
+  EXPECT_EQ(Fact::known("x").value(), "x");
+  EXPECT_EQ(Fact::known("x").why_unknown(), "");
+  EXPECT_FALSE(Fact::unknown("gone").value());
+  EXPECT_EQ(Fact::unknown("gone").why_unknown(), "gone");
+  EXPECT_EQ(PeerFacts().pid, 0);
+  EXPECT_EQ(PeerFacts().label_source, LabelSource::none);
 }
 
 }  // namespace

@@ -557,17 +557,6 @@ TEST(Refresh, AnOutageThatOutlastsTheOrderScatters) {
   EXPECT_NEAR(refreshed_at(machine, k_start + 5000s), 0.3875, 1e-6);
 }
 
-TEST(Backoff, StaysBetweenItsBounds) {
-  JitteredBackoff backoff;
-  std::mt19937 generator(1);
-  std::uniform_real_distribution<double> draw(0, 1);
-  for (int i = 0; i < 1000; ++i) {
-    const auto wait = backoff.next(draw(generator));
-    EXPECT_GE(wait, 1s);
-    EXPECT_LE(wait, 60s);
-  }
-}
-
 TEST(Refresh, GoesOnWithTheTokenOfTheProcessBefore) {
   const Refresh before = with_token();
   Refresh after({}, k_start + 10s);

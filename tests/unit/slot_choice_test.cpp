@@ -29,7 +29,7 @@ class SlotChoiceTest : public ::testing::Test {
     asked_.clear();
     promotions_.clear();
     SlotChoice::Step step = choice_.begin();
-    while (true) {
+    for (int steps = 0; steps < 8; ++steps) {
       if (const auto* taken = std::get_if<SlotChoice::Take>(&step)) return taken->slot;
       if (const auto* failure = std::get_if<Failure>(&step)) return *failure;
       if (const auto* ask = std::get_if<SlotChoice::Ask>(&step)) {
@@ -40,6 +40,8 @@ class SlotChoiceTest : public ::testing::Test {
         step = choice_.on_promotion(promotion_);
       }
     }
+    ADD_FAILURE() << "a refresh that does not end";
+    return Failure{};
   }
 
   SlotChoice::Step answered(const Answer& answer) {
@@ -212,6 +214,7 @@ TEST_F(SlotChoiceTest, OthersWhoseAnswerSaysNothingAreAskedAgain) {
   hold(k_rejected, k_empty, version(1));
   failed();
   EXPECT_TRUE(choice_.offer());
+  EXPECT_THAT(asked_, ElementsAre(current, previous)) << "but not the one that is known to be none";
 }
 
 TEST_F(SlotChoiceTest, AFallbackIsAskedFirstUntilItFails) {
@@ -285,6 +288,8 @@ TEST_F(SlotChoiceTest, WithoutAnyThereIsNoneAndThePreviousIsNotTaken) {
   hold(k_empty, k_empty, version(1));
   EXPECT_EQ(failed().code, ErrorCode::no_credential);
   EXPECT_THAT(asked_, ElementsAre(next, current));
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(current)) << "that nothing is staged is known";
 }
 
 TEST_F(SlotChoiceTest, WithoutOneInForceOneThatATrialDecidesIsOfferedOnly) {
@@ -294,6 +299,9 @@ TEST_F(SlotChoiceTest, WithoutOneInForceOneThatATrialDecidesIsOfferedOnly) {
   const auto failure = failed();
   EXPECT_EQ(failure.code, ErrorCode::no_credential);
   EXPECT_EQ(failure.detail, "no; the staged credential (version 2) works: fob credential promote p");
+  EXPECT_EQ(choice_.offer(), (Offer{next, 2}));
+  EXPECT_EQ(failed().detail, failure.detail) << "and again";
+  EXPECT_THAT(asked_, ElementsAre(current, next));
 }
 
 TEST_F(SlotChoiceTest, WhatARefreshLearnsOfCredentialsThatChangedMeanwhileIsForgotten) {
@@ -306,6 +314,166 @@ TEST_F(SlotChoiceTest, WhatARefreshLearnsOfCredentialsThatChangedMeanwhileIsForg
   EXPECT_FALSE(choice_.staged_refusal());
   taken();
   EXPECT_EQ(asked_.front(), next) << "whether there is a staged one is unknown again";
+}
+
+TEST_F(SlotChoiceTest, AFallbackThatIsRefusedTooIsNoLongerOffered) {
+  choice_ = SlotChoice("p", true);
+  hold(k_rejected, k_empty, version(1));
+  EXPECT_EQ(taken(), previous);
+  EXPECT_EQ(choice_.offer(), (Offer{previous, 1}));
+  hold(k_rejected, k_empty, k_rejected);
+  EXPECT_EQ(failed().detail, "no");
+  EXPECT_FALSE(choice_.offer());
+  EXPECT_FALSE(choice_.fallback());
+}
+
+TEST_F(SlotChoiceTest, OneThatWasLeftAloneAndHasGoneSinceIsPromotedIfItComesAgain) {
+  promotion_ = Promotion::left_alone;
+  hold(version(1), version(2), k_empty);
+  taken();
+  hold(k_rejected, k_empty, k_empty);
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(current, next, previous));
+  hold(version(1), k_empty, k_empty);
+  taken();
+  promotion_ = Promotion::promoted;
+  hold(k_rejected, version(2), k_empty);
+  EXPECT_EQ(taken(), next);
+  EXPECT_THAT(promotions_, ElementsAre(2U));
+}
+
+TEST_F(SlotChoiceTest, ARefusalOfAStagedOneIsForgottenOnceItWorks) {
+  hold(k_empty, k_rejected, k_empty);
+  failed();
+  EXPECT_TRUE(choice_.staged_refusal());
+  promotion_ = Promotion::left_alone;
+  hold(k_empty, version(1), k_empty);
+  failed();
+  EXPECT_FALSE(choice_.staged_refusal());
+}
+
+TEST_F(SlotChoiceTest, ARefusalOfAStagedOneIsForgottenOnceItIsGone) {
+  hold(k_empty, k_rejected, k_empty);
+  failed();
+  hold(k_empty, k_empty, k_empty);
+  failed();
+  EXPECT_FALSE(choice_.staged_refusal());
+}
+
+TEST_F(SlotChoiceTest, AFallbackThatCannotBePromotedIsNoneAnyMore) {
+  promotion_ = Promotion::left_alone;
+  choice_ = SlotChoice("p", true);
+  hold(k_rejected, version(2), k_empty);
+  EXPECT_EQ(taken(), next);
+  EXPECT_EQ(choice_.fallback(), next);
+  promotion_ = Promotion::failed;
+  hold(k_rejected, version(3), k_empty);
+  EXPECT_EQ(taken(), next);
+  EXPECT_FALSE(choice_.fallback()) << "it is to be the one in force";
+  EXPECT_EQ(taken(), next);
+  EXPECT_THAT(asked_, ElementsAre(next)) << "and is tried first again";
+}
+
+TEST_F(SlotChoiceTest, OneThatWasPromotedLeavesNothingOfTheOneBefore) {
+  hold(k_rejected, k_empty, version(1));
+  failed();
+  EXPECT_TRUE(choice_.offer());
+  choice_.on_credential_changed();
+  hold(k_rejected, version(2), version(1));
+  EXPECT_EQ(taken(), next);
+  EXPECT_FALSE(choice_.offer());
+}
+
+TEST_F(SlotChoiceTest, LeaveToFallBackIsNothingNewWhereTheOneInForceWorksAgain) {
+  hold(k_rejected, k_empty, version(1));
+  failed();
+  hold(version(2), k_empty, version(1));
+  taken();
+  EXPECT_FALSE(choice_.offer());
+  EXPECT_FALSE(choice_.set_auto_fallback(true));
+}
+
+TEST_F(SlotChoiceTest, LeaveToFallBackForgetsAnOfferUntilItIsAskedAgain) {
+  hold(k_rejected, k_empty, version(1));
+  failed();
+  EXPECT_TRUE(choice_.set_auto_fallback(true));
+  EXPECT_FALSE(choice_.offer());
+  EXPECT_FALSE(choice_.set_auto_fallback(true)) << "nothing has changed";
+}
+
+TEST_F(SlotChoiceTest, ARefusalThatAsksForAPauseIsARefusalAllTheSame) {
+  using std::chrono::milliseconds;
+  hold(k_rejected, Failure{ErrorCode::rejected, "no", milliseconds(9000)}, version(1));
+  EXPECT_EQ(failed().detail,
+            "no; the previous credential (version 1) still works: fob credential rollback p");
+  EXPECT_THAT(asked_, ElementsAre(next, current, previous));
+}
+
+TEST_F(SlotChoiceTest, OneInForceThatFailsOtherwiseIsTheOutcomeWhateverElseThereIs) {
+  hold(no(ErrorCode::bad_answer), k_empty, version(1));
+  EXPECT_EQ(failed().code, ErrorCode::bad_answer);
+  EXPECT_THAT(asked_, ElementsAre(next, current));
+  EXPECT_FALSE(choice_.set_auto_fallback(true)) << "it is not refused";
+}
+
+TEST_F(SlotChoiceTest, WithoutOneInForceAStagedOnesFailureIsTheOutcome) {
+  hold(k_empty, no(ErrorCode::bad_answer), k_empty);
+  EXPECT_EQ(failed().code, ErrorCode::bad_answer);
+  EXPECT_THAT(asked_, ElementsAre(next, current));
+}
+
+TEST_F(SlotChoiceTest, ACommandPutsEachOfferInForce) {
+  EXPECT_EQ(command_of({previous, 1}), "rollback");
+  EXPECT_EQ(command_of({next, 1}), "promote");
+}
+
+TEST_F(SlotChoiceTest, WhatCredentialsThatChangedTwiceMeanwhileTeachIsForgottenAsWell) {
+  choice_ = SlotChoice("p", true);
+  hold(k_rejected, k_empty, version(1));
+  taken();
+  choice_.begin();
+  choice_.on_credential_changed();
+  choice_.on_credential_changed();
+  EXPECT_TRUE(std::holds_alternative<SlotChoice::Take>(choice_.on_success(1)))
+      << "a refresh under way goes on by what it began with";
+  EXPECT_FALSE(choice_.fallback());
+}
+
+TEST_F(SlotChoiceTest, AfterAPromotionNothingIsStagedUntilTheCredentialsChange) {
+  hold(version(1), version(2), k_empty);
+  EXPECT_EQ(taken(), next);
+  hold(k_rejected, k_empty, version(1));
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(current, next, previous)) << "nor has anything been refused";
+  choice_ = SlotChoice("p", false);
+  hold(version(1), version(2), k_empty);
+  EXPECT_EQ(taken(), next);
+  hold(k_empty, version(3), k_empty);
+  EXPECT_EQ(failed().code, ErrorCode::no_credential);
+  EXPECT_THAT(asked_, ElementsAre(current));
+}
+
+TEST_F(SlotChoiceTest, AnOfferOutlastsAStagedOneThatFailsOtherwise) {
+  hold(k_rejected, no(ErrorCode::bad_answer), version(1));
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(next, current, previous));
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(next, current)) << "the previous one is not asked again";
+  EXPECT_EQ(choice_.offer(), (Offer{previous, 1}));
+}
+
+TEST_F(SlotChoiceTest, LeaveToFallBackHasOthersAskedOnceMoreThatDidNotWork) {
+  hold(k_rejected, k_empty, k_rejected);
+  failed();
+  EXPECT_TRUE(choice_.set_auto_fallback(true));
+  failed();
+  EXPECT_THAT(asked_, ElementsAre(current, next, previous));
+}
+
+TEST_F(SlotChoiceTest, WithoutAnyItIsTheOneInForceThatIsMissed) {
+  hold(Failure{ErrorCode::no_credential, "none in force", {}},
+       Failure{ErrorCode::no_credential, "none staged", {}}, k_empty);
+  EXPECT_EQ(failed().detail, "none in force");
 }
 
 // Random credentials, changes and settings at any time, for many refreshes of one choice each.

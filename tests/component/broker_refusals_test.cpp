@@ -1,0 +1,133 @@
+// What the two interfaces refuse before anything is judged, what a reload warns of, and what is wrong with
+// what systemd or a unit says.
+#include "daemon/broker/promotion_socket.hpp"
+#include "daemon/broker/service_manager.hpp"
+#include "tests/component/broker_fixture.hpp"
+#include "tests/support/fake_unit.hpp"
+
+#include <gmock/gmock.h>
+
+#include <array>
+#include <map>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace fob::broker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class BrokerRefusalsTest : public BrokerTest {
+ protected:
+  Response app(Broker& broker, const std::string& method, const std::string& target,
+               const std::string& body = "", transport::Peer peer = ourselves()) {
+    return ask(app_interface(broker, clock_), method, target, body, "", std::move(peer));
+  }
+  Response operators(Broker& broker, const std::string& method, const std::string& target,
+                     const std::string& body = "") {
+    return ask(operator_interface(broker, clock_, {::geteuid(), std::nullopt}), method, target, body);
+  }
+};
+
+TEST_F(BrokerRefusalsTest, ARequestThatMakesNoSenseIsAnsweredWithWhatIsWrong) {
+  const auto broker = make_broker();
+  for (const auto& [method, target, body] : std::vector<std::array<std::string, 3>>{
+           {"GET", "/v1/token?wait=x", ""},
+           {"GET", "/v1/events?wait=1", ""},
+           {"GET", "/v1/token/page?profile=%2F", ""},
+           {"GET", "/v1/token/page?profile=p", ""},  // without the upgrade
+           {"GET", "/v1/profiles?profile=p", ""},
+           {"POST", "/v1/token/rejected?profile=p", R"({"profile":"p","fingerprint":"01234567"})"},
+           {"POST", "/v1/token/rejected", "nonsense"},
+           {"GET", "no-path", ""}}) {
+    const auto response = app(*broker, method, target, body);
+    EXPECT_EQ(response.status, 400) << target;
+    EXPECT_THAT(response.body, HasSubstr("urn:fob:bad-request")) << target;
+  }
+  EXPECT_LE(exchanges_, 1) << "none of them caused another than the first of all";
+}
+
+TEST_F(BrokerRefusalsTest, AStrangersRejectionCausesNoExchange) {
+  const auto broker = make_broker();
+  const transport::Peer stranger{::geteuid() + 1, ::getegid() + 1, 1, {}};
+  const auto response =
+      app(*broker, "POST", "/v1/token/rejected", R"({"profile":"p","fingerprint":"01234567"})", stranger);
+  EXPECT_EQ(response.status, 403);
+  EXPECT_EQ(app(*broker, "GET", "/v1/token/page?profile=p", "", stranger).status, 400);
+}
+
+TEST_F(BrokerRefusalsTest, OperatorsNameAProfileThatThereIs) {
+  const auto broker = make_broker();
+  for (const auto* path : {"/v1/refresh", "/v1/credentials/changed"}) {
+    EXPECT_EQ(operators(*broker, "POST", path, R"({"profile":"other"})").status, 404) << path;
+    EXPECT_EQ(operators(*broker, "POST", path, "{}").status, 400) << path;
+  }
+  for (const auto* query : {"?follow=2", "?follow=", "?fellow=1", "?follow=1&follow=1", "?a=1&b=2"})
+    EXPECT_EQ(operators(*broker, "GET", std::string("/v1/audit") + query).status, 400) << query;
+}
+
+TEST_F(BrokerRefusalsTest, AGrantThatMatchesNobodyIsWarnedOf) {
+  const auto broker = make_broker(std::string(k_config) +
+                                  "[[grant]]\nprofiles = [\"p\"]\nuser = \"nobody-is-called-so\"\n"
+                                  "[[grant]]\nprofiles = [\"p\"]\ngroup = \"nobody-is-called-so\"\n"
+                                  "[[grant]]\nprofiles = [\"p\"]\napparmor = \"app\"\n"
+                                  "[[grant]]\nprofiles = [\"p\"]\nselinux = \"app\"\n");
+  for (const auto* words :
+       {"there is no user", "there is no group", "AppArmor is not in force", "SELinux is not in force"})
+    EXPECT_THAT(logged_.str(), HasSubstr(words));
+  EXPECT_EQ(app(*broker, "GET", "/v1/token?profile=p").status, 403);
+}
+
+TEST(ServiceManagerVariables, ThatAreNoNumbersAreAFailedStart) {
+  const test::TempDirectory directory;
+  const auto socket = directory.path() / "notify";
+  const UniqueFd listens(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(listens.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  const auto with = [&](std::map<std::string, std::string> variables) {
+    variables["NOTIFY_SOCKET"] = socket.string();
+    return ServiceManager::of(
+        [&](const char* name) {
+          const auto found = variables.find(name);
+          return found == variables.end() ? std::nullopt : std::optional(found->second);
+        },
+        1);
+  };
+  EXPECT_TRUE(with({}));
+  EXPECT_FALSE(with({{"WATCHDOG_USEC", "0"}})->watchdog()) << "none is wanted";
+  for (const std::string text : {"", "soon", "1x", "-1"}) {
+    const auto manager = with({{"WATCHDOG_USEC", text}});
+    ASSERT_FALSE(manager) << text;
+    EXPECT_THAT(manager.error().detail, HasSubstr("WATCHDOG_USEC is no number"));
+    EXPECT_FALSE(with({{"WATCHDOG_USEC", "1000000"}, {"WATCHDOG_PID", text}})) << text;
+  }
+}
+
+class PromotionSocketTest : public ::testing::Test {
+ protected:
+  PromotionOutcome promoted_at(const std::filesystem::path& socket) {
+    const Promote ask = promote_by_socket(io_.get_executor(), socket, 30s);
+    std::optional<PromotionOutcome> outcome;
+    asio::co_spawn(io_, ask("p", 7),
+                   [&](std::exception_ptr, PromotionOutcome known) { outcome = std::move(known); });
+    io_.restart();
+    io_.run();
+    return *outcome;
+  }
+  test::TempDirectory directory_;
+  asio::io_context io_{1};
+};
+
+TEST_F(PromotionSocketTest, ThatCannotBeAskedSaysWhyAndWhereToLook) {
+  const auto socket = directory_.path() / "promote.sock";
+  EXPECT_THAT(promoted_at(socket).detail, HasSubstr("there is no fob-promote.socket"));
+  { const test::FakeUnit gone(socket, {}); }
+  EXPECT_THAT(promoted_at(socket).detail, HasSubstr("nobody listens for fob-promote"));
+  const auto endless = directory_.path() / std::string(200, 'x');
+  EXPECT_THAT(promoted_at(endless).detail, HasSubstr("cannot connect"));
+  EXPECT_EQ(promoted_at(endless).outcome, core::Promotion::failed);
+}
+
+}  // namespace
+}  // namespace fob::broker
