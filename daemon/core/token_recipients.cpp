@@ -73,8 +73,9 @@ std::size_t TokenRecipients::place_for(const Recipient& newcomer) const {
 }
 
 std::vector<Recipient> TokenRecipients::newest_first() const {
-  std::vector<Recipient> sorted = all_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.at > b.at; });
+  const auto newer = [](const Recipient& a, const Recipient& b) { return a.at > b.at; };
+  std::vector<Recipient> sorted;
+  for (const auto& one : all_) sorted.insert(std::upper_bound(sorted.begin(), sorted.end(), one, newer), one);
   return sorted;
 }
 

@@ -7,21 +7,26 @@
 #include "daemon/doctor/system.hpp"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace fob::doctor {
 namespace {
 
 class Findings {
  public:
-  void add(Finding finding) { all_.push_back(std::move(finding)); }
-  void add(std::vector<Finding> more) { std::move(more.begin(), more.end(), std::back_inserter(all_)); }
+  // Behind those of its check and of the checks before it.
+  void add(Finding finding) {
+    const auto before = [](const Finding& a, const Finding& b) { return a.check < b.check; };
+    const auto place = std::upper_bound(all_.begin(), all_.end(), finding, before);
+    all_.insert(place, std::move(finding));
+  }
+  void add(std::vector<Finding> more) {
+    for (auto& finding : more) add(std::move(finding));
+  }
   std::vector<Finding> in_order() {
     const bool closed = std::none_of(
         all_.begin(), all_.end(), [](const Finding& finding) { return finding.check == Check::permissions; });
     if (closed) add(pass(Check::permissions, "what was read is closed to others"));
-    std::stable_sort(all_.begin(), all_.end(),
-                     [](const Finding& a, const Finding& b) { return a.check < b.check; });
     return std::move(all_);
   }
 

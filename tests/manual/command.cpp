@@ -13,8 +13,10 @@
 #include <CLI/Formatter.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 namespace fob::manual {
 namespace {
@@ -97,14 +99,17 @@ Command read_below(const CLI::App& app, std::vector<std::string> path) {
   command.meaning = app.get_description();
   command.story = app.get_footer();
   command.runs_a_program = joined(command.path) == std::string("fob ") + cli::k_runs_a_program;
+  // Those of every program stand first in CLI11's table, and last where people read.
+  std::vector<Argument> of_every_program;
   for (const CLI::Option* option : app.get_options()) {
     if (!is_shown(*option)) continue;
-    auto& list = option->nonpositional() ? command.options : command.places;
-    list.push_back(read_argument(app, *option));
+    auto argument = read_argument(app, *option);
+    auto& list = !option->nonpositional()    ? command.places
+                 : argument.of_every_program ? of_every_program
+                                             : command.options;
+    list.push_back(std::move(argument));
   }
-  // Those of every program stand first in CLI11's table, and last where people read.
-  std::stable_partition(command.options.begin(), command.options.end(),
-                        [](const Argument& option) { return !option.of_every_program; });
+  std::move(of_every_program.begin(), of_every_program.end(), std::back_inserter(command.options));
   for (const CLI::App* below : app.get_subcommands({}))
     if (!below->get_group().empty()) command.commands.push_back(read_below(*below, command.path));
   return command;
