@@ -88,8 +88,9 @@ def configure(enrolled, sandbox, example, friend):
 
 
 @pytest.fixture
-def gateway(configure, enrolled):
+def gateway(configure, enrolled, sandbox):
     enrolled.start()
+    wait_until(lambda: sandbox.admin("GET", "/stats")["token"]["total"] == 1, "fobd has asked for its first token, so none is counted later")
     gateway = Gateway(enrolled, enrolled.port)
     yield gateway
     assert gateway.process.poll() is not None or gateway.stop() == 0
