@@ -195,6 +195,12 @@ exe = "{os.path.realpath(sys.executable) if settings.lazy_granted else '/nobody/
     def state_of(self, profile):
         return self.installation.status(profile)
 
+    def audit_records(self):
+        """How many records fobd holds of what it decided."""
+        status, _, text = self.installation.control.request("GET", "/v1/audit?follow=0")
+        assert status == 200
+        return text.count('"what":')
+
     def logs(self):
         return [self.installation.log, *([self.gateway.log] if self.gateway else [])]
 

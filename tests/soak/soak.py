@@ -67,8 +67,10 @@ class Field:
         self.authority.sandbox.stop()
 
 
-def pids_at_rest(field):
-    return {**{device.name: device.pid() for device in field.devices}, "fob-gateway": field.devices[0].gateway.process.pid}
+def look_at_all(field):
+    """Of each program what it takes of the machine, and how many records its audit holds."""
+    looks = {device.name: (look_at(device.pid()), device.audit_records()) for device in field.devices}
+    return {**looks, "fob-gateway": (look_at(field.devices[0].gateway.process.pid), 0)}
 
 
 def rest(field):
@@ -90,13 +92,14 @@ def wake(field):
 
 
 def settle(field, before):
-    """Until nothing is left over, or the patience is at its end; what is left then."""
+    """Until nothing is left over, or the patience is at its end; what is left then, and by how many kB and records each program grew."""
     rest(field)
     end = time.monotonic() + REST_S
     while True:
-        left = {name: left_over(before[name], look_at(pid)) for name, pid in pids_at_rest(field).items()}
+        after = look_at_all(field)
+        left = {name: left_over(before[name][0], look, records - before[name][1]) for name, (look, records) in after.items()}
         if not any(left.values()) or time.monotonic() > end:
-            return left
+            return left, {name: (look[0]["memory_kb"] - before[name][0][0]["memory_kb"], records - before[name][1]) for name, (look, records) in after.items()}
         time.sleep(1)
 
 
@@ -152,7 +155,7 @@ def look_through_log(record, name, text):
             record.count("messages to the service manager that were lost")
 
 
-def figures(field, minutes, seed, watcher, left):
+def figures(field, minutes, seed, watcher, left, grown):
     """All that was seen, for people and programs."""
     counted = field.authority.counted()
     lived = {name: samples for name, samples in watcher.samples.items() if name != "restless"}
@@ -162,7 +165,7 @@ def figures(field, minutes, seed, watcher, left):
             "longest_stall_of_the_machine_s": round(field.stalls.longest(), 2), "seconds_of_stalls": round(sum(b - a for a, b in field.stalls.found), 1),
             "grew": {name: judge_growth(field.record, name, samples, minutes >= BRIEF_MINUTES) for name, samples in lived.items()},
             "lives_of_fobd": {name: len({sample["pid"] for sample in watcher.samples[name]}) for name in ("steady", "restless")},
-            "left_over_at_rest": left}
+            "left_over_at_rest": left, "grown_at_rest": grown}
 
 
 def show(told):
@@ -175,6 +178,8 @@ def show(told):
     for name, report in told["grew"].items():
         for what, values in report.items():
             print(f"  {name}: {what} {values['first']} at first, {values['last']} at last, {values['most']} at most, {values['slope_an_hour']:+} an hour")
+    for name, (kb, records) in told["grown_at_rest"].items():
+        print(f"  {name}: {kb:+} kB and {records:+} records of the audit since before the load, at rest")
     print(f"  left over at rest: {({name: words for name, words in told['left_over_at_rest'].items() if words}) or 'nothing'}")
     print("  " + ("COMPLAINTS: " + json.dumps(told["complaints_by_kind"], indent=2) if told["complaints"] else "no complaint"))
 
@@ -186,17 +191,17 @@ def soak(minutes, seed, directory):
         field.start()
         rest(field)
         time.sleep(2)
-        before = {name: look_at(pid) for name, pid in pids_at_rest(field).items()}
+        before = look_at_all(field)
         wake(field)
         watcher = play(field, minutes, seed)
-        left = settle(field, before)
+        left, grown = settle(field, before)
         for name, words in left.items():
             if words:
                 field.record.complain("nothing leaks", f"{name}, at rest: {words} more than before the load")
         kept = {device.name: len(device.installation.holder.kept) for device in field.devices}
         if max(kept.values()) > len(PROFILES):
             field.record.complain("nothing leaks", f"descriptors with the service manager: {kept}")
-        told = figures(field, minutes, seed, watcher, left)
+        told = figures(field, minutes, seed, watcher, left, grown)
     finally:
         field.stop()
     log_bytes = look_through_files(field)
