@@ -66,7 +66,7 @@ def next_version(package, directory):
     control = tree / "DEBIAN" / "control"
     control.write_text(re.sub(r"^Version: .*$", "Version: 99.0", control.read_text(), flags=re.M))
     later = directory / "fob_99.0_amd64.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, later], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, later], check=True, capture_output=True)
     shutil.rmtree(tree)
     return later
 
