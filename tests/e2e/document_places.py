@@ -67,8 +67,8 @@ class Place(Session):
 
     def end_shells(self):
         for name, shell in self.shells.items():
-            shell.close()
             self.machine.enter("systemctl", "stop", f"{name}.service")
+            shell.close()
         self.shells = {}
 
     def close(self):

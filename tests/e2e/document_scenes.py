@@ -16,7 +16,7 @@ from fob import BIN
 from test_user_session import SESSION, USER
 
 # Whose command it is; an operator's, if no other.
-THE_TESTS = re.compile(r"cmake |cpack |ctest |realpath |build/bench/bin/|promtool |python3 tests/")
+THE_TESTS = re.compile(r"cmake |ctest |realpath |build/bench/bin/|promtool |python3 tests/")
 AN_APPS = re.compile(r"fob (?:token|exec|watch)\b|curl .*/v1/token")
 ASKS_AT_A_TERMINAL = re.compile(r"fob credential (?:add|rotate) \S+$|fob fleet (?:keygen|seal) |systemctl edit |\bapt ")
 CONFIGURATION_FILE = "/etc/fob/fob.toml"

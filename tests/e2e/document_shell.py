@@ -60,8 +60,9 @@ class Shell:
         return name
 
     def said(self, name, stream):
+        """Without the lines that script(1) adds."""
         paper = self.path(f"{name}.{stream}")
-        return paper.read_text(errors="replace") if paper.exists() else ""
+        return re.sub(r"^Script (?:started|done) on .*\n", "", paper.read_text(errors="replace"), flags=re.M) if paper.exists() else ""
 
     def done(self, name, status):
         return Done(int(status), self.said(name, "out"), self.said(name, "err"))
@@ -108,7 +109,10 @@ class Shell:
         return self.done(name, status[0])
 
     def close(self):
+        """Waits for its end, for only then its unit's name is free again."""
         self.process.stdin.close()
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()

@@ -296,6 +296,9 @@ def start_fob(scene, item, place, done):
 def install_again(scene, item, place, done):
     place.remove_fob()
     place.install_fob(scene.configurations["package"])
+
+
+def enrol_again(scene, item, place, done):
     place.enrol_fob()
 
 
@@ -321,5 +324,6 @@ AFTER = [
     (("docs/apps.md", "Testing your app against faults"), r"fob reload", give_the_grant_back),
     (None, r"fob credential promote prod-query$", start_fob),
     (None, r"apt purge fob", install_again),
+    ("docs/operators.md", r"apt purge fob", enrol_again),
     (None, r"systemctl edit fob-gateway\.socket", listen_at_both),
 ]

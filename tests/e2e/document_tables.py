@@ -11,6 +11,9 @@ TESTED_BY = {
     "fob credential promote PROFILE --version N --if-untested": "FobCommand.FobdPromotesWhatIsUntestedAndNothingElse",
     "fob credential promote --asked": "FobCommand.FobdMayAskForAPromotionByALine",
     "fobd --units": "test_package.py::test_an_installed_fob_says_what_is_missing",
+    "cpack -G DEB --config build/release/CPackConfig.cmake -B build/package":
+        "test_package.py::test_the_package_is_clean_and_the_same_every_time",
+    "promtool test rules docs/monitoring/fob.rules.test.yml": "test_metrics.py::test_promtool_takes_the_rules_and_their_tests",
     "python3 -m http.server 8000 --bind 127.0.0.1 --directory docs/examples/webxr":
         "test_gateway_pages.py::test_the_example_page_localizes_an_image_and_keeps_no_token",
 }

@@ -40,7 +40,8 @@ def test_a_document_can_be_followed(world, name):
         wrong = scene.follow()
     finally:
         scene.close()
-    assert not wrong, "\n\n".join([*wrong, __doc__])
+    if wrong:
+        pytest.fail("\n\n".join([*wrong, __doc__]), pytrace=False)
 
 
 def test_what_is_indented_is_a_command_or_data():
