@@ -49,12 +49,13 @@ class Place(Session):
 
     def furnish(self, home):
         """A directory to work in, with the build, the packages and files of the tree where the documents have them."""
-        self.must("install", "--directory", f"{home}/build/release", "/path/to/fob/build/release")
-        for link, target in ((f"{home}/build/release/bin", PROGRAMS), ("/path/to/fob/build/release/bin", PROGRAMS),
-                             (f"{home}/build/package", "/opt/share/package"), (f"{home}/docs", "/opt/share/docs")):
-            self.must("ln", "--symbolic", "--force", "--no-dereference", target, link)
-        self.must("sh", "-c", f"ln -sf /opt/share/*.deb /opt/share/package/*.deb {home} 2>/dev/null")
-        self.machine.write(f"{home}/room.jpg", "an image")
+        self.must("sh", "-ec", f"""mkdir --parents {home}/build/release /path/to/fob/build/release
+            ln -sfn {PROGRAMS} {home}/build/release/bin
+            ln -sfn {PROGRAMS} /path/to/fob/build/release/bin
+            ln -sfn /opt/share/package {home}/build/package
+            ln -sfn /opt/share/docs {home}/docs
+            find /opt/share -name '*.deb' -exec ln -sf -t {home} {{}} +
+            echo an image >{home}/room.jpg""")
 
     def shell(self, name, directory, user="root", environment=()):
         """The one that runs as the service of this name, begun with the first command for it."""
