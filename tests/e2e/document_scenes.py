@@ -115,7 +115,8 @@ class Scene:
             done = shell.run(command)
         self.said.append(done.said)
         right = next((statuses for pattern, statuses, _ in STATUSES if re.search(pattern, item.text)), {0})
-        assert follows is not None or done.status in right, f"exited with {done.status}:\n{done.said}"
+        run_as = "" if command == item.text else f"run as `{command}`\n"
+        assert follows is not None or done.status in right, f"{run_as}exited with {done.status}:\n{done.said}"
         if item.text in NAMES:
             missing = [word for word in item.text.split() if word.startswith("-") and word not in done.out]
             assert not missing, f"has no {missing[0]}:\n{done.out}"
