@@ -97,7 +97,9 @@ void Log::say(Event event, std::string_view words, About about) {
   if (!row.counted) return tell(line);
   const auto [kind, is_told] = lines_.add(std::move(name), std::move(line), now);
   if (is_told) return tell(kind->last);
-  if (arm_ && !std::exchange(armed_, true)) arm_(*lines_.due());
+  if (!arm_ || (armed_for_ && *armed_for_ <= kind->until)) return;
+  armed_for_ = kind->until;
+  arm_(kind->until);
 }
 
 void Log::record(Event event, const std::string& words, const Journal::Fields& fields) const {
@@ -108,9 +110,8 @@ void Log::record(Event event, const std::string& words, const Journal::Fields& f
 
 void Log::tell_repeats() {
   tell_until(clock_.boot_now());
-  const auto due = lines_.due();
-  armed_ = due.has_value();
-  if (due && arm_) arm_(*due);
+  armed_for_ = lines_.due();
+  if (armed_for_ && arm_) arm_(*armed_for_);
 }
 
 void Log::tell_the_rest() { tell_until(clock_.boot_now() + Repeats<Line>::k_pause); }

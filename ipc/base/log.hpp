@@ -115,7 +115,7 @@ class Log {
   Sink sink_;
   Repeats<Line> lines_;
   std::function<void(BootTime)> arm_;
-  bool armed_ = false;
+  std::optional<BootTime> armed_for_;
 };
 
 }  // namespace fob

@@ -2,7 +2,10 @@
 
 #include "ipc/base/line.hpp"
 
+#include <cerrno>
 #include <cstdlib>
+#include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +13,11 @@ namespace fob {
 namespace {
 
 constexpr std::size_t k_longest_line = 16 * 1024;
+
+bool takes_more(int fd) {
+  pollfd watched{fd, POLLOUT, 0};
+  return ::poll(&watched, 1, 0) == 1;
+}
 
 }  // namespace
 
@@ -39,8 +47,12 @@ void say_on_stderr(std::string_view who, Priority priority, std::string_view tex
   std::string line =
       journal ? "<" + std::to_string(static_cast<int>(priority)) + ">" : std::string(who) + ": ";
   line += printable(text, k_longest_line) + "\n";
-  // One write, so that no other process's line comes between. Nobody could be told that it failed.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  // One write, so that no other process's line comes between. Nobody could be told that it failed, and a
+  // daemon with one thread does not wait for a reader who sleeps.
+  [[maybe_unused]] ssize_t written =
+      ::send(STDERR_FILENO, line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (written >= 0 || errno != ENOTSOCK || !takes_more(STDERR_FILENO)) return;
+  written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace fob

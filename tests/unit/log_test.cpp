@@ -121,6 +121,16 @@ TEST_F(LogTest, IsArmedAgainForWhatIsNotDueYet) {
   EXPECT_EQ(armed(), (std::vector{start_ + 60s, start_ + 90s}));
 }
 
+TEST_F(LogTest, IsArmedForWhatIsDueFirst) {
+  armed();
+  fails();
+  clock_.advance(30s);
+  fails(ErrorCode::tls);
+  fails(ErrorCode::tls);
+  fails();
+  EXPECT_EQ(armed(), (std::vector{start_ + 90s, start_ + 60s})) << "the one that came first is due first";
+}
+
 TEST_F(LogTest, TellsTheRestAtTheEnd) {
   fails();
   fails();
