@@ -19,7 +19,10 @@ Result<std::string> read_line(int fd, std::size_t limit, std::chrono::millisecon
 /// Writes `line` and a newline. False if the other side is gone.
 bool write_line(int fd, std::string_view line);
 
-/// At most `limit` bytes of `text`, control characters as spaces: for what is made of what others sent.
+/// At most `limit` bytes of `text`, for a terminal, a log or a journal, where it is made of what others sent.
+/// Spaces stand for whatever could move the cursor, end the line or turn its direction: control characters
+/// (also U+0080 to U+009F), line separators, and marks of bidirectional text. Does not cut within a
+/// character.
 std::string printable(std::string_view text, std::size_t limit);
 
 }  // namespace fob

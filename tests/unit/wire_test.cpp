@@ -120,7 +120,32 @@ TEST(Json, TooLargeIsRefused) {
   EXPECT_FALSE(parse_object(large, 100, ErrorCode::bad_request));
 }
 
-TEST(Json, PrintableLeavesNoControlCharacters) { EXPECT_EQ(printable("a\nb\x1b[31m", 64), "a b [31m"); }
+TEST(Json, PrintableLeavesNoControlCharacters) {
+  EXPECT_EQ(printable("a\nb\x1b[31m", 64), "a b [31m");
+  EXPECT_EQ(printable("cu\xc2\x9b"
+                      "31mrl",
+                      64),
+            "cu  31mrl")
+      << "CSI as one character";
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b\xe2\x81\xa6"
+                      "c\xe2\x80\xa8"
+                      "d\xd8\x9c",
+                      64),
+            "a   b   c   d  ");
+  EXPECT_EQ(printable("Zürich – 東京 €", 64), "Zürich – 東京 €");
+  EXPECT_EQ(printable("\xc2", 64), "\xc2") << "bytes that are no character stay";
+}
+
+TEST(Json, PrintableCutsBetweenCharacters) {
+  EXPECT_EQ(printable("aü", 2), "a");
+  EXPECT_EQ(printable("a€", 3), "a");
+  EXPECT_EQ(printable("a€", 4), "a€");
+  EXPECT_EQ(printable("a\xf0\x9f\x94\x91", 4), "a");
+  EXPECT_EQ(printable("\x80\x80\x80\x80\x80\x80\x80", 6).size(), 2U)
+      << "no character is longer than four bytes";
+  EXPECT_EQ(printable("abc", 0), "");
+}
 
 TEST(TokenAnswer, ComesBackAsItWent) {
   TokenAnswer answer;
