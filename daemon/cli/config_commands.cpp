@@ -4,7 +4,7 @@
 
 namespace fob::cli {
 Result<int> check_config(const Context& context) {
-  const auto file = context.locations().config_file;
+  const auto file = context.installation().config_file;
   const auto config = config::load(file);
   if (!config) return config.error();
   const auto count = config->profiles.size();
@@ -16,7 +16,7 @@ Result<int> check_config(const Context& context) {
 }
 
 Result<int> show_config(const Context& context) {
-  const auto config = config::load(context.locations().config_file);
+  const auto config = config::load(context.installation().config_file);
   if (!config) return config.error();
   if (auto printed = print(config::show(*config)); !printed) return printed.error();
   return 0;

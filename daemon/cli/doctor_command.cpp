@@ -3,6 +3,7 @@
 #include "daemon/cli/speech.hpp"
 #include "daemon/config/store_choice.hpp"
 #include "daemon/doctor/examination.hpp"
+#include "ipc/base/shell_word.hpp"
 #include "ipc/wire/json.hpp"
 
 #include <algorithm>
@@ -76,15 +77,25 @@ bool is_in_path(const std::filesystem::path& program) {
   return false;
 }
 
-// How this fob is called from a shell, with the locations it was told.
-std::string this_fob(const config::LocationFlags& flags) {
+// How this fob is called from a shell, with the locations it was told: by arguments, or by variables that the
+// shell may not have, nor sudo.
+std::string this_fob(const Context& context) {
+  struct Place {
+    const char* argument;
+    const char* variable;
+    const std::string& given;
+    std::filesystem::path here;
+  };
+  const auto at = context.installation();
+  const auto runtime_dir = context.daemon_locations().runtime_dir;
+  const Place places[] = {{" --config ", "FOB_CONFIG", context.flags.config, at.config_file},
+                          {" --runtime-dir ", "FOB_RUNTIME_DIR", context.flags.runtime_dir, runtime_dir},
+                          {" --state-dir ", "FOB_STATE_DIR", context.flags.state_dir, at.state_dir}};
   const auto program = config::sibling_program("fob");
-  std::string command = is_in_path(program) ? "fob" : doctor::in_shell(program);
-  const std::pair<const char*, const std::string&> given[] = {{" --config ", flags.config},
-                                                              {" --runtime-dir ", flags.runtime_dir},
-                                                              {" --state-dir ", flags.state_dir}};
-  for (const auto& [name, value] : given)
-    if (!value.empty()) command += name + doctor::in_shell(value);
+  std::string command = is_in_path(program) ? "fob" : in_shell(program);
+  for (const auto& place : places)
+    if (!place.given.empty() || config::process_environment(place.variable))
+      command += place.argument + in_shell(place.here);
   return command;
 }
 
@@ -119,8 +130,10 @@ int exit_status_of(const std::vector<Finding>& findings) {
 Result<int> run_doctor(bool as_json, const Context& context) {
   const auto at = context.installation();
   const bool units = config::look_for_stores(at, config::process_environment).systemd;
-  const auto findings = doctor::examine(
-      {at, context.daemon_locations(), this_fob(context.flags), units, ::geteuid(), context.clock});
+  const auto daemon_at = context.daemon_locations();
+  const uid_t keeper = doctor::keeper_of(at, daemon_at, units, ::geteuid());
+  const auto findings =
+      doctor::examine({at, daemon_at, this_fob(context), units, ::geteuid(), keeper, context.clock});
   const auto text =
       as_json ? doctor_json(findings, context.clock.wall_now()) : doctor_screen(findings, may_colour());
   if (auto printed = print(text); !printed) return printed.error();

@@ -23,12 +23,10 @@ class Findings {
   void add(std::vector<Finding> more) {
     for (auto& finding : more) add(std::move(finding));
   }
-  std::vector<Finding> in_order() {
-    const bool closed = std::none_of(
-        all_.begin(), all_.end(), [](const Finding& finding) { return finding.check == Check::permissions; });
-    if (closed) add(pass(Check::permissions, "what was read is closed to others"));
-    return std::move(all_);
+  bool has(Check check) const {
+    return std::any_of(all_.begin(), all_.end(), [&](const Finding& f) { return f.check == check; });
   }
+  std::vector<Finding> in_order() { return std::move(all_); }
 
  private:
   std::vector<Finding> all_;
@@ -55,6 +53,9 @@ std::vector<Finding> examine(const Patient& patient) {
   findings.add(examine_units(patient, store.listing ? &*store.listing : nullptr));
   findings.add(examine_sandbox(patient, status));
   findings.add(examine_versions(patient, status));
+  if (!findings.has(Check::permissions))
+    findings.add(read.config ? pass(Check::permissions, "what was read is closed to others")
+                             : skip(Check::permissions, "not looked at without a configuration"));
   return findings.in_order();
 }
 

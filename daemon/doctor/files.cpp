@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <set>
+#include <unistd.h>
 
 namespace fob::doctor {
 namespace {
@@ -26,19 +28,21 @@ std::filesystem::path file_named_in(const std::string& detail, const std::filesy
 
 Finding wrong_configuration(const Patient& patient, const Error& error) {
   const auto file = file_named_in(error.detail, patient.at.config_file);
-  std::string mend = patient.edit(file) + " && " + patient.fob + " config check";
   std::error_code ignored;
+  if (::access(patient.at.config_file.c_str(), R_OK) != 0 && errno == EACCES)
+    return failure(Check::configuration, error.code, error.detail, "sudo " + patient.fob + " doctor");
+  std::string mend = patient.edit(file) + " && " + patient.fob + " config check";
   // One that does not run reads it when it starts.
   if (std::filesystem::exists(patient.daemon_at.control_socket(), ignored))
     mend += " && " + patient.operators("reload");
-  return failure(Check::configuration, error, std::move(mend));
+  return failure(patient, Check::configuration, error, std::move(mend));
 }
 
 Finding right_configuration(const Patient& patient, const config::Config& config) {
   const std::string file = patient.at.config_file.string();
   if (config.profiles.empty())
     return warn(Check::configuration, file + " has no profile; add [profile.NAME] with authority and scopes",
-                patient.edit(patient.at.config_file) + " && " + patient.operators("reload"));
+                patient.configure());
   return pass(Check::configuration, file + ": " + counted(config.profiles.size(), "profile") + ", " +
                                         counted(config.grants.size(), "grant"));
 }
@@ -53,9 +57,9 @@ std::vector<Finding> foreign_ca_files(const Patient& patient, const config::Conf
   std::vector<Finding> findings;
   for (const auto& file : files)
     if (const auto read = read_trusted_file(file, k_max_ca_file, ErrorCode::config); !read)
-      findings.push_back(failure(Check::configuration,
+      findings.push_back(failure(patient, Check::configuration,
                                  fail(read.error().code, "ca_file " + read.error().detail),
-                                 patient.edit(patient.at.config_file)));
+                                 patient.configure()));
   return findings;
 }
 

@@ -46,7 +46,9 @@ struct Finding {
   Check check = Check::configuration;
   Verdict verdict = Verdict::pass;
   std::string what;
-  std::string mend;                      ///< for a shell; UPPER CASE stands for what only a person knows
+  /// For a shell; UPPER CASE stands for what only a person knows. Where the fault is in nobody's hands here,
+  /// it is what tries again.
+  std::string mend;
   ErrorCode code = ErrorCode::internal;  ///< of a failure; gives the exit status
 };
 
@@ -60,12 +62,5 @@ inline Finding warn(Check check, std::string what, std::string mend) {
 inline Finding failure(Check check, ErrorCode code, std::string what, std::string mend) {
   return {check, Verdict::fail, std::move(what), std::move(mend), code};
 }
-
-/// A failure out of an error whose detail ends in the command that mends it ("…; run: chmod 600 FILE"); where
-/// it does not, `otherwise` is that command. A wrong mode or owner is a finding of Check::permissions.
-Finding failure(Check check, const Error& error, std::string otherwise);
-
-/// `word` as one word of a shell's.
-std::string in_shell(const std::string& word);
 
 }  // namespace fob::doctor

@@ -2,6 +2,7 @@
 
 #include "daemon/config/endpoint.hpp"
 #include "daemon/store/tool.hpp"
+#include "ipc/base/shell_word.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <algorithm>
@@ -21,6 +22,8 @@ constexpr seconds k_wrong_skew{300};
 constexpr std::chrono::days k_renewal{14};
 // A connection and an answer take 30 s at most, and a slow device has to start the program.
 constexpr seconds k_patience{45};
+// With all ways together. Where nothing is answered, the first of them have told it.
+constexpr seconds k_whole_patience{45};
 
 // Profiles that go the same way.
 struct Way {
@@ -117,7 +120,7 @@ Finding proxy(const Patient& patient, const std::string& profiles, const config:
   if (!profile.proxy) return pass(Check::proxy, profiles + ": none");
   if (ended_at(probe, ProbeStep::proxy))
     return failure(Check::proxy, probe.failure->code, profiles + ": " + probe.failure->detail,
-                   patient.edit(patient.at.config_file) + " && " + patient.operators("reload"));
+                   patient.configure());
   return pass(Check::proxy, profiles + ": " + config::without_password(*profile.proxy));
 }
 
@@ -140,7 +143,7 @@ Finding tls(const Patient& patient, const std::string& profiles, const config::P
                    trust(patient, profile));
   if (ended_at(probe, ProbeStep::tls))
     return failure(Check::tls, probe.failure->code, profiles + ": " + probe.failure->detail,
-                   patient.edit(patient.at.config_file) + " && " + patient.operators("reload"));
+                   patient.configure());
   if (!reached(probe, ProbeStep::tls)) return skip(Check::tls, profiles + ": not reached");
   if (!probe.trusted_until) return pass(Check::tls, profiles + ": trusted");
   const std::string until = profiles + ": trusted, until " + to_rfc3339(*probe.trusted_until);
@@ -154,8 +157,8 @@ Finding endpoint(const Patient& patient, const std::string& profiles, const conf
   if (ended_at(probe, ProbeStep::connection) || ended_at(probe, ProbeStep::http))
     return broken(patient, Check::endpoint, profiles, profile, probe);
   if (ended_at(probe, ProbeStep::configuration))
-    return failure(Check::endpoint, fail(ErrorCode::config, profiles + ": " + probe.failure->detail),
-                   patient.edit(patient.at.config_file) + " && " + patient.operators("reload"));
+    return failure(patient, Check::endpoint, fail(ErrorCode::config, profiles + ": " + probe.failure->detail),
+                   patient.configure());
   if (probe.failure) return skip(Check::endpoint, profiles + ": not reached");
   const std::string answer = profiles + ": " + config::host_of(profile.endpoint) + " answers (HTTP " +
                              std::to_string(probe.status) + ")";
@@ -178,11 +181,17 @@ std::vector<Finding> judge_probe(const Patient& patient, const std::string& prof
 
 std::vector<Finding> probe_endpoints(const Patient& patient, const config::Config& config) {
   std::vector<Finding> findings;
+  const auto begin = std::chrono::steady_clock::now();
   for (const auto& way : ways_of(config)) {
+    if (std::chrono::steady_clock::now() - begin > k_whole_patience) {
+      findings.push_back(
+          skip(Check::endpoint, way.names() + ": not looked at, since the others took too long"));
+      continue;
+    }
     const auto& profile = *way.profiles.front();
     const auto probe = go(patient, profile);
     if (!probe) {
-      findings.push_back(failure(Check::endpoint, probe.error(), ""));
+      findings.push_back(failure(patient, Check::endpoint, probe.error(), ""));
       continue;
     }
     for (auto& finding : judge_probe(patient, way.names(), profile, *probe, patient.clock.wall_now()))

@@ -1,12 +1,17 @@
 #include "daemon/doctor/running.hpp"
 
+#include "ipc/base/shell_word.hpp"
+#include "ipc/base/unique_fd.hpp"
 #include "ipc/client/client.hpp"
 #include "ipc/client/control_client.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <algorithm>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace fob::doctor {
 namespace {
@@ -23,7 +28,8 @@ Socket look_at(const std::filesystem::path& path) {
   return S_ISSOCK(facts.st_mode) ? Socket::socket : Socket::other;
 }
 
-Finding socket_finding(const Patient& patient, bool answers) {
+// `trouble`: why fobd could not be asked, if it could not.
+Finding socket_finding(const Patient& patient, const std::optional<Error>& trouble) {
   const auto& path = patient.daemon_at.app_socket();
   switch (look_at(path)) {
     case Socket::missing:
@@ -35,9 +41,46 @@ Finding socket_finding(const Patient& patient, bool answers) {
     case Socket::socket:
       break;
   }
-  if (answers) return pass(Check::sockets, path.string());
+  if (!trouble) return pass(Check::sockets, path.string());
+  if (trouble->code != ErrorCode::daemon_not_running)
+    return pass(Check::sockets, path.string() + ": somebody listens");
   return failure(Check::sockets, ErrorCode::daemon_not_running,
                  path.string() + " was left behind: nobody listens on it any more", patient.start());
+}
+
+// What keeps this user from a socket: the first directory on the way that may not be entered, or its own
+// mode.
+std::string open_way_to(const Patient& patient, const std::filesystem::path& socket) {
+  std::filesystem::path way;
+  for (const auto& part : socket.parent_path()) {
+    way /= part;
+    if (::access(way.c_str(), X_OK) != 0) return patient.as_root("chmod o+x " + in_shell(way));
+  }
+  return patient.as_root("chmod o+rw " + in_shell(socket));
+}
+
+// unix(7), SO_PEERCRED: of a listening socket, who called listen(2).
+std::optional<std::int64_t> listener_at(const std::filesystem::path& path) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  if (path.native().size() >= sizeof to.sun_path) return std::nullopt;
+  path.native().copy(to.sun_path, sizeof to.sun_path - 1);
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return std::nullopt;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
+    return std::nullopt;
+  return peer.pid;
+}
+
+Finding unreached(const Patient& patient, const Error& trouble) {
+  if (trouble.code == ErrorCode::not_granted) return skip(Check::daemon, "not reached");
+  if (trouble.code == ErrorCode::daemon_not_running)
+    return failure(Check::daemon, trouble.code,
+                   "fobd does not run at " + patient.daemon_at.runtime_dir.string(), patient.start());
+  return failure(Check::daemon, trouble.code, trouble.detail,
+                 patient.restart(listener_at(patient.daemon_at.app_socket())));
 }
 
 std::string number_in_words(const Json& status, const char* name) {
@@ -117,6 +160,8 @@ std::string list_of(const std::vector<std::string>& words) {
 }
 
 Finding scopes(const Patient& patient, const config::Profile& profile, const Json& state) {
+  if (profile.authority == config::Authority::multiset)
+    return skip(Check::scopes, profile.name + ": the vendor does not say what a token has");
   std::vector<std::string> given, missing;
   if (const auto list = state.find("scopes"); list != state.end() && list->is_array())
     for (const auto& scope : *list)
@@ -155,11 +200,21 @@ std::string user_called(uid_t user) {
   return entry == nullptr ? std::to_string(user) : entry->pw_name;
 }
 
-// Adds a grant and puts it in force.
-std::string grant_to(const Patient& patient, const std::string& user, const std::string& profile) {
-  const auto file = in_shell(patient.at.config_file);
-  return "printf '\\n[[grant]]\\nprofiles = [\"" + profile + "\"]\\nuser = \"" + user + "\"\\n' | " +
-         patient.as_root("tee -a ") + file + " >/dev/null && " + patient.operators("reload");
+// As a format of printf(1).
+std::string grant(const std::string& profiles, const std::string& user) {
+  return R"(\n[[grant]]\nprofiles = [)" + profiles + R"(]\nuser = ")" + user + R"("\n)";
+}
+
+// Adds a grant and puts it in force. The first one ends what holds without any, that fobd's own user may have
+// all.
+std::string grant_to(const Patient& patient, const std::string& user, const config::Config& config) {
+  std::string all;
+  for (const auto& [name, profile] : config.profiles) all += (all.empty() ? "\"" : ", \"") + name + "\"";
+  const std::string own = config.grants.empty() ? grant(all, user_called(patient.keeper)) : "";
+  const std::string one = config.profiles.size() == 1 ? all : "\"PROFILE\"";
+  return "printf " + in_shell(own + grant(one, user)) + " | " +
+         patient.as_root("tee -a " + in_shell(patient.at.config_file)) + " >/dev/null && " +
+         patient.operators("reload");
 }
 
 Result<std::vector<std::string>> granted_to_us(const Patient& patient) {
@@ -182,20 +237,14 @@ AskedDaemon ask_daemon(const Patient& patient) {
   const client::Client fobd(patient.daemon_at.app_socket(), patient.clock, "see the socket's mode");
   const auto health = fobd.request({client::Verb::get, "/healthz", ""}, k_at_once);
   asked.answers = health.has_value();
-  const bool forbidden = !health && health.error().code == ErrorCode::not_granted;
-  if (forbidden) {
-    asked.findings.push_back(
-        failure(Check::sockets, health.error(),
-                patient.as_root("chmod o+x ") + in_shell(patient.daemon_at.runtime_dir)));
+  if (!health && health.error().code == ErrorCode::not_granted) {
+    asked.findings.push_back(failure(patient, Check::sockets, health.error(),
+                                     open_way_to(patient, patient.daemon_at.app_socket())));
   } else {
-    asked.findings.push_back(socket_finding(patient, asked.answers));
+    asked.findings.push_back(socket_finding(patient, health ? std::nullopt : std::optional(health.error())));
   }
   if (!health) {
-    const bool gone = health.error().code == ErrorCode::daemon_not_running;
-    asked.findings.push_back(failure(
-        Check::daemon, health.error().code,
-        gone ? "fobd does not run at " + patient.daemon_at.runtime_dir.string() : health.error().detail,
-        patient.start()));
+    asked.findings.push_back(unreached(patient, health.error()));
     return asked;
   }
   const auto document = client::ControlClient(patient.daemon_at.control_socket(), patient.clock).status();
@@ -205,7 +254,8 @@ AskedDaemon ask_daemon(const Patient& patient) {
     const bool refused = status.error().code == ErrorCode::not_granted;
     asked.findings.push_back(
         refused ? pass(Check::daemon, "fobd answers; what it says of itself is for operators")
-                : failure(Check::daemon, status.error(), patient.start()));
+                : failure(Check::daemon, status.error().code, status.error().detail,
+                          patient.restart(listener_at(patient.daemon_at.app_socket()))));
     return asked;
   }
   asked.findings.push_back(pass(
@@ -237,9 +287,9 @@ std::vector<Finding> judge_profiles(const Patient& patient, const config::Config
 
 std::vector<Finding> judge_grants(const Patient& patient, const config::Config& config,
                                   const AskedDaemon& daemon) {
-  if (!daemon.answers) return {skip(Check::grants, "fobd decides, and does not run")};
+  if (!daemon.answers) return {skip(Check::grants, "fobd decides, and was not reached")};
   const auto granted = granted_to_us(patient);
-  if (!granted) return {failure(Check::grants, granted.error(), "")};
+  if (!granted) return {failure(patient, Check::grants, granted.error(), "")};
   const std::string user = user_called(patient.user);
   if (!granted->empty())
     return {pass(Check::grants,
@@ -247,11 +297,9 @@ std::vector<Finding> judge_grants(const Patient& patient, const config::Config& 
   if (config.profiles.empty()) return {skip(Check::grants, "there is no profile to grant")};
   const std::string what = "no [[grant]] is for a program of " + user + "'s started like this one";
   // Root looks after the installation, and asks for no token there.
-  if (patient.units && patient.is_root())
+  if (patient.is_root() && (patient.units || patient.keeper != patient.user))
     return {skip(Check::grants, what + "; try as an app's user", "sudo -u USER " + patient.fob + " doctor")};
-  return {failure(
-      Check::grants, ErrorCode::not_granted, what,
-      grant_to(patient, user, config.daemon.default_profile.value_or(config.profiles.begin()->first)))};
+  return {failure(Check::grants, ErrorCode::not_granted, what, grant_to(patient, user, config))};
 }
 
 }  // namespace fob::doctor

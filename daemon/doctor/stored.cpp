@@ -3,27 +3,16 @@
 #include "daemon/config/store_choice.hpp"
 #include "daemon/store/open_store.hpp"
 #include "daemon/store/vault_key.hpp"
-
-#include <sys/stat.h>
-#include <unistd.h>
+#include "ipc/base/shell_word.hpp"
 
 namespace fob::doctor {
 namespace {
 
 using config::StoreKind;
 
-// Whose the store is: root's in the system installation, else that of whoever runs fobd.
-std::optional<uid_t> keeper_of(const Patient& patient) {
-  if (patient.units) return uid_t{0};
-  struct stat facts {};
-  if (::lstat(patient.daemon_at.control_socket().c_str(), &facts) == 0) return facts.st_uid;
-  return std::nullopt;
-}
-
-Finding not_ours(const Patient& patient, uid_t keeper) {
-  const std::string run = keeper == 0 ? "sudo " : "sudo -u '#" + std::to_string(keeper) + "' ";
-  return skip(Check::store, "only user " + std::to_string(keeper) + " may look into it",
-              run + patient.fob + " doctor");
+Finding not_ours(const Patient& patient) {
+  return skip(Check::store, "only user " + std::to_string(patient.keeper) + " may look into it",
+              patient.operators("doctor"));
 }
 
 std::string unlock(const Error& error) {
@@ -42,7 +31,7 @@ Finding key_of_files(const config::Config& config, const Patient& patient, bool 
   const auto place =
       store::find_vault_key(config.daemon.vault_key, patient.at.state_dir, config::process_environment);
   const auto key = store::read_vault_key(place);
-  if (!key) return failure(Check::key, key.error(), "");
+  if (!key) return failure(patient, Check::key, key.error(), "");
   if (key->empty() && needed)
     return failure(Check::key, ErrorCode::store_locked,
                    "the vault's key " + place.file.string() +
@@ -71,16 +60,15 @@ Finding key_of(const config::Config& config, const Patient& patient, const store
 
 ReadStore read_store(const Patient& patient, const config::Config& config) {
   ReadStore read;
-  const auto keeper = keeper_of(patient);
-  if (keeper && *keeper != patient.user) {
-    read.findings.push_back(not_ours(patient, *keeper));
+  if (patient.keeper != patient.user) {
+    read.findings.push_back(not_ours(patient));
     return read;
   }
   const auto choice =
       config::choose_store(config, config::look_for_stores(patient.at, config::process_environment));
   auto listing = store::open_store(config, patient.at, choice, patient.clock)->list();
   if (!listing) {
-    read.findings.push_back(failure(Check::store, listing.error(), unlock(listing.error())));
+    read.findings.push_back(failure(patient, Check::store, listing.error(), unlock(listing.error())));
     return read;
   }
   const Finding key = key_of(config, patient, *listing, choice.kind);
@@ -88,7 +76,7 @@ ReadStore read_store(const Patient& patient, const config::Config& config) {
     read.findings.push_back(skip(Check::store, "no record opens without the key"));
   } else {
     for (const auto& error : listing->unreadable)
-      read.findings.push_back(failure(Check::store, error, unlock(error)));
+      read.findings.push_back(failure(patient, Check::store, error, unlock(error)));
   }
   for (const auto& note : listing->notes) read.findings.push_back(warn(Check::store, note, ""));
   if (read.findings.empty()) read.findings.push_back(pass(Check::store, summary(*listing, choice)));

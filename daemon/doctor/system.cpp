@@ -47,6 +47,10 @@ Finding judge_unit(const Patient& patient, const Lines& unit) {
   if (in(unit, "LoadState") == "not-found")
     return failure(Check::units, ErrorCode::internal, name + " is not installed",
                    patient.as_root("apt install --reinstall fob"));
+  if (in(unit, "LoadState") == "masked")
+    return failure(Check::units, ErrorCode::internal, name + " is masked",
+                   patient.as_root("systemctl unmask " + name) + " && " +
+                       patient.as_root("systemctl enable --now " + name));
   if (state == "failed")
     return failure(Check::units, ErrorCode::internal, name + " has failed (" + in(unit, "Result") + ")",
                    patient.as_root("systemctl reset-failed " + name) + "; " +
@@ -58,7 +62,8 @@ Finding judge_unit(const Patient& patient, const Lines& unit) {
 }
 
 store::ToolRun run(const std::filesystem::path& program, const std::vector<std::string>& arguments) {
-  return store::run_tool({program, {"LC_ALL=C", "SYSTEMD_PAGER="}, k_tool_patience}, arguments, "", k_max_output);
+  return store::run_tool({program, {"LC_ALL=C", "SYSTEMD_PAGER="}, k_tool_patience}, arguments, "",
+                         k_max_output);
 }
 
 // The version of Landlock's interface, or -1 without it (landlock_create_ruleset(2)).
@@ -123,18 +128,21 @@ Finding examine_sandbox(const Patient& patient, const wire::Json* status) {
   const auto text = read_file("/proc/" + std::to_string(*pid) + "/status", k_max_status, ErrorCode::internal);
   if (!text) return skip(Check::sandbox, kernel + "; fobd is in another world than this fob");
   const auto facts = lines_of(*text, ":");
+  if (in(facts, "Name") != "fobd")
+    return skip(Check::sandbox, kernel + "; fobd is in another world than this fob");
   const bool filtered = in(facts, "Seccomp") == "2", plain = in(facts, "NoNewPrivs") == "1";
   const auto capabilities = in(facts, "CapEff");
   const bool powerless = capabilities.find_first_not_of('0') == std::string::npos;
   if (!filtered || !plain)
     return failure(Check::sandbox, ErrorCode::internal,
-                   "fobd runs without its filter of system calls; is it a fobd of ours?", patient.start());
+                   "fobd runs without its filter of system calls; is it a fobd of ours?",
+                   patient.restart(pid));
   const std::string confined =
       "fobd: seccomp, no new privileges" + std::string(powerless ? ", no capabilities; " : "; ") + kernel;
   if (landlock < 0) return warn(Check::sandbox, confined + " (CONFIG_SECURITY_LANDLOCK)", "");
   if (!powerless && patient.units)
     return warn(Check::sandbox, "fobd has capabilities (" + capabilities + ") that its unit does not give it",
-                patient.start());
+                patient.restart(pid));
   return pass(Check::sandbox, confined);
 }
 
@@ -148,7 +156,7 @@ Finding examine_versions(const Patient& patient, const wire::Json* status) {
   const auto daemon = wire::printable(wire::string_member(*status, "version").value_or("?"), own.size() + 64);
   if (daemon == own) return pass(Check::version, "fob, fobd and fob-exchange " + own);
   return warn(Check::version, "fob is " + own + ", and fobd, which runs since before, is " + daemon,
-              patient.units ? patient.as_root("systemctl restart fob") : "pkill -x fobd; " + patient.start());
+              patient.restart(wire::integer_member(*status, "pid")));
 }
 
 }  // namespace fob::doctor

@@ -40,7 +40,7 @@ class Transfer {
   enum class Kind : std::uint8_t { post, look };
   Transfer(const HttpRequest& request, Kind kind);
   HttpOutcome run();
-  std::optional<std::chrono::sys_seconds> chain_ends() const;
+  std::optional<std::chrono::sys_seconds> certificate_ends() const;
 
  private:
   template <class T>
@@ -75,12 +75,14 @@ class Transfer {
   std::size_t head_size_ = 0;
   bool too_big_ = false;
   bool off_loopback_ = false;
+  bool by_proxy_;
   std::array<char, CURL_ERROR_SIZE> error_{};
   std::unique_ptr<curl_slist, Close> headers_;
   std::unique_ptr<CURL, Close> handle_;
 };
 
-Transfer::Transfer(const HttpRequest& request, Kind kind) : handle_(curl_easy_init()) {
+Transfer::Transfer(const HttpRequest& request, Kind kind)
+    : by_proxy_(request.proxy.has_value()), handle_(curl_easy_init()) {
   if (!handle_) throw std::runtime_error("libcurl gives no handle");
   set(CURLOPT_ERRORBUFFER, error_.data());
   set_limits();
@@ -210,6 +212,8 @@ Trouble Transfer::trouble(CURLcode code) const {
     case CURLE_PARTIAL_FILE:
       return Trouble::cut_short;
     case CURLE_OPERATION_TIMEDOUT:
+      if (info<curl_off_t>(CURLINFO_NAMELOOKUP_TIME_T) == 0)
+        return by_proxy_ ? Trouble::resolve_proxy : Trouble::resolve;
       return info<curl_off_t>(CURLINFO_PRETRANSFER_TIME_T) == 0 ? Trouble::connect_timeout
                                                                 : Trouble::answer_timeout;
     case CURLE_SSL_CONNECT_ERROR:
@@ -231,19 +235,17 @@ TransportFailure Transfer::failure(CURLcode code) const {
           info<long>(CURLINFO_SSL_VERIFYRESULT), text};
 }
 
-std::optional<std::chrono::sys_seconds> Transfer::chain_ends() const {
+// What else the server shows need not be part of what was verified: servers send certificates along that
+// ended long ago.
+std::optional<std::chrono::sys_seconds> Transfer::certificate_ends() const {
   constexpr std::string_view k_certificate = "Cert:";
-  const auto* chain = info<curl_certinfo*>(CURLINFO_CERTINFO);
-  std::optional<std::chrono::sys_seconds> first;
-  for (int i = 0; chain != nullptr && i < chain->num_of_certs; ++i) {
-    for (const curl_slist* line = chain->certinfo[i]; line != nullptr; line = line->next) {
-      const std::string_view text = line->data;
-      if (!text.starts_with(k_certificate)) continue;
-      const auto end = end_of_certificate(text.substr(k_certificate.size()));
-      if (end && (!first || *end < *first)) first = end;
-    }
+  const auto* shown = info<curl_certinfo*>(CURLINFO_CERTINFO);
+  if (shown == nullptr || shown->num_of_certs == 0) return std::nullopt;
+  for (const curl_slist* line = shown->certinfo[0]; line != nullptr; line = line->next) {
+    const std::string_view text = line->data;
+    if (text.starts_with(k_certificate)) return end_of_certificate(text.substr(k_certificate.size()));
   }
-  return first;
+  return std::nullopt;
 }
 
 HttpOutcome Transfer::run() {
@@ -279,7 +281,7 @@ HttpOutcome HttpLibrary::post(const HttpRequest& request) const {
 HttpSight HttpLibrary::look(const HttpRequest& request) const {
   Transfer transfer(request, Transfer::Kind::look);
   auto outcome = transfer.run();
-  return {std::move(outcome), transfer.chain_ends()};
+  return {std::move(outcome), transfer.certificate_ends()};
 }
 
 }  // namespace fob::exchanger

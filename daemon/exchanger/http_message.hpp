@@ -72,7 +72,7 @@ using HttpOutcome = std::variant<HttpAnswer, TransportFailure>;
 /// What comes of going there without a credential.
 struct HttpSight {
   HttpOutcome outcome;
-  std::optional<std::chrono::sys_seconds> chain_ends;  ///< of the certificates shown, the first to end
+  std::optional<std::chrono::sys_seconds> certificate_ends;  ///< the endpoint's own
 };
 
 }  // namespace fob::exchanger

@@ -15,7 +15,7 @@ namespace {
 using wire::Probe;
 using wire::ProbeStep;
 
-ProbeStep step_of(const TransportFailure& failure) {
+ProbeStep step_of(const TransportFailure& failure, bool by_proxy) {
   switch (failure.trouble) {
     case Trouble::resolve:
       return ProbeStep::dns;
@@ -24,6 +24,7 @@ ProbeStep step_of(const TransportFailure& failure) {
       return ProbeStep::proxy;
     case Trouble::connect:
     case Trouble::connect_timeout:
+      return by_proxy ? ProbeStep::proxy : ProbeStep::connection;
     case Trouble::dropped:
     case Trouble::other:
       return ProbeStep::connection;
@@ -79,11 +80,11 @@ Probe probe(const std::string& name, const ProbeSurroundings& around) {
   Probe probe;
   if (const auto* failure = std::get_if<TransportFailure>(&sight.outcome)) {
     const auto words = explain(*failure, *profile, now, around.build_epoch);
-    probe = failed(step_of(*failure), words.code, words.detail);
+    probe = failed(step_of(*failure, profile->proxy.has_value()), words.code, words.detail);
   } else {
     probe = answered(std::get<HttpAnswer>(sight.outcome), now);
   }
-  probe.trusted_until = sight.chain_ends;
+  probe.trusted_until = sight.certificate_ends;
   return probe;
 }
 

@@ -16,8 +16,8 @@ using wire::ExchangeFailure;
 // How long a release is in use at most, and so how far a right clock can be past it.
 constexpr std::chrono::years k_longest_use{8};
 
-// A sentence for each trouble. HOST, WAY (host, and proxy if any), SECTION, CA_FILE and SAID (the library's
-// words) are filled in.
+// A sentence for each trouble. HOST, WAY (host, and proxy if any), AIM (what says whom to connect to),
+// SECTION, CA_FILE and SAID (the library's words) are filled in.
 struct Sentence {
   Trouble trouble;
   ErrorCode code;
@@ -31,13 +31,13 @@ constexpr std::array k_sentences = {
     Sentence{Trouble::proxy, ErrorCode::unreachable,
              "the proxy refuses to connect us to WAY; check proxy in SECTION SAID"},
     Sentence{Trouble::connect, ErrorCode::unreachable,
-             "no connection to WAY; check the network, the firewall, and endpoint in SECTION SAID"},
+             "no connection to WAY; check the network, the firewall, and AIM in SECTION SAID"},
     Sentence{
         Trouble::dropped, ErrorCode::unreachable,
         "WAY ended the connection without an answer; check the port of endpoint in SECTION, and what lies "
         "between SAID"},
     Sentence{Trouble::connect_timeout, ErrorCode::timeout,
-             "no connection to WAY within 10 s; check the network, the firewall, and endpoint in SECTION"},
+             "no connection to WAY within 10 s; check the network, the firewall, and AIM in SECTION"},
     Sentence{Trouble::answer_timeout, ErrorCode::timeout,
              "WAY gave no whole answer within 30 s; check the network, or ask whoever runs the authority"},
     Sentence{
@@ -106,6 +106,7 @@ ExchangeFailure explain(const TransportFailure& failure, const config::Profile& 
   fill_in(text, "HOST", host);
   fill_in(text, "WAY",
           profile.proxy ? host + " by way of " + config::without_password(*profile.proxy) : host);
+  fill_in(text, "AIM", profile.proxy ? "proxy" : "endpoint");
   fill_in(text, "SECTION", "[profile." + profile.name + "]");
   fill_in(text, "CA_FILE", profile.ca_file.value_or("").string());
   fill_in(text, "SAID", "(" + failure.text + ")");

@@ -1,6 +1,7 @@
 #include "daemon/store/private_file.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/base/shell_word.hpp"
 #include "ipc/wire/names.hpp"
 
 #include <algorithm>
@@ -37,8 +38,8 @@ Error cannot_open(const std::filesystem::path& path, const Demand& demand) {
   errno = reason;
   std::string detail = with_errno(path.string());
   if (reason == EACCES)
-    detail += " for user " + user + "; run: chown " + user + " " + path.string() +
-              " (and see that the directories above it can be entered)";
+    detail += " for user " + user + ", who must be able to enter the directories above it too; run: chown " +
+              user + " " + in_shell(path.string());
   return locked(std::move(detail));
 }
 
@@ -50,10 +51,10 @@ Result<void> check(int fd, const std::filesystem::path& path, const Demand& dema
   if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
     return locked(path.string() + " belongs to user " + std::to_string(facts.st_uid) +
                   ", who could read or change it; run: chown " + std::to_string(::geteuid()) + " " +
-                  path.string());
+                  in_shell(path.string()));
   if ((facts.st_mode & demand.forbidden) != 0)
     return locked(path.string() + " is open to other users; run: chmod " + std::string(demand.mended) + " " +
-                  path.string());
+                  in_shell(path.string()));
   return {};
 }
 

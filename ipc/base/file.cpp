@@ -1,5 +1,7 @@
 #include "ipc/base/file.hpp"
 
+#include "ipc/base/shell_word.hpp"
+
 #include <sodium.h>
 
 #include <array>
@@ -74,12 +76,12 @@ Result<RegularFile> open_regular(const std::filesystem::path& path, ErrorCode co
 Result<void> check_writers(const struct stat& facts, const std::filesystem::path& file, ErrorCode code) {
   if (facts.st_uid != 0 && facts.st_uid != ::geteuid())
     return fail(code, file.string() + " belongs to user " + std::to_string(facts.st_uid) +
-                          ", who could redirect the credential; run: chown root " + file.string());
+                          ", who could redirect the credential; run: chown root " + in_shell(file.string()));
   const bool foreign_group = facts.st_gid != 0 && facts.st_gid != ::getegid();
   if ((facts.st_mode & S_IWOTH) != 0 || ((facts.st_mode & S_IWGRP) != 0 && foreign_group))
     return fail(code, file.string() +
                           " can be written by others, who could redirect the credential; run: chmod go-w " +
-                          file.string());
+                          in_shell(file.string()));
   return {};
 }
 

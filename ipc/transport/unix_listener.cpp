@@ -1,6 +1,7 @@
 #include "ipc/transport/unix_listener.hpp"
 
 #include "ipc/base/file.hpp"
+#include "ipc/base/shell_word.hpp"
 
 #include <array>
 #include <cerrno>
@@ -62,7 +63,7 @@ Result<void> check_writers(const std::filesystem::path& directory) {
                                        ", who could replace the sockets in it; use another --runtime-dir");
   if ((facts.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return fail(ErrorCode::config, "others could replace the sockets in " + directory.string() +
-                                       "; run: chmod go-w " + directory.string());
+                                       "; run: chmod go-w " + in_shell(directory.string()));
   return {};
 }
 

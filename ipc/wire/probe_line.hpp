@@ -15,7 +15,7 @@ namespace fob::wire {
 /// Where on the way it can end, in its order.
 enum class ProbeStep : std::uint8_t {
   configuration,          ///< the profile, and files that it names
-  proxy,                  ///< the proxy's name, and its leave
+  proxy,                  ///< the proxy's name, the way to it, and its leave
   dns,                    ///< the endpoint's name
   connection,             ///< TCP
   certificate_ended,      ///< TLS: the certificate's time is over
@@ -37,7 +37,7 @@ struct Probe {
   int status = 0;                                          ///< of the answer; 0 if there was none
   std::optional<std::chrono::sys_seconds> authority_time;  ///< its Date
   std::optional<std::chrono::milliseconds> clock_skew;     ///< this device's wall clock minus its Date
-  std::optional<std::chrono::sys_seconds> trusted_until;   ///< when the first certificate of the chain ends
+  std::optional<std::chrono::sys_seconds> trusted_until;   ///< at the latest: when its certificate ends
 
   bool operator==(const Probe&) const = default;
 };

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from fob import PATIENCE, Sandbox, wait_until
+from fob import PATIENCE, Installation, Sandbox, wait_until
 from test_clocks import Device
 from test_stores import PASSWORD, desktop, installation, keyring, start_keyring  # noqa: F401: fixtures
 
@@ -39,6 +39,10 @@ def assert_well(installation):
     assert status == 0 and not bad, bad
 
 
+def of_check(findings, check):
+    return next(finding for finding in findings if finding["check"] == check)
+
+
 def fault(installation, check, *words):
     """The one failed finding of this check, which is the first that failed, and says these words."""
     status, findings = examined(installation)
@@ -63,6 +67,22 @@ def serving(enrolled):
     wait_until(lambda: enrolled.status()["state"] == "valid", "the first token")
     yield enrolled
     end_daemon(enrolled)
+
+
+def open_to_others(sandbox, installation):
+    """As the directories of a real installation are, whose files others may reach."""
+    installation.config.chmod(0o644)
+    (sandbox.directory / "ca.pem").chmod(0o644)
+    for directory in [sandbox.directory, installation.runtime, installation.directory, *installation.directory.parents]:
+        if os.stat(directory).st_mode & 0o005 != 0o005 and str(directory).startswith("/tmp/"):
+            directory.chmod(0o755)
+
+
+def of_nobody(installation):
+    """(exit status, findings by check) for the user nobody."""
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", os.environ["FOB_BIN"] + "/fob",
+                           *installation.flags(), "doctor", "--json"], capture_output=True, text=True, timeout=PATIENCE)
+    return done.returncode, {finding["check"]: finding for finding in json.loads(done.stdout)["checks"]}
 
 
 def end_daemon(installation):
@@ -285,26 +305,77 @@ def test_a_profile_without_a_credential_is_told_how_to_enrol(sandbox, installati
     assert_well(installation)
 
 
-def test_a_scope_that_the_token_lacks_is_a_warning(sandbox, serving):
-    serving.configure_for(sandbox, scopes='["query", "delete"]')
-    assert serving.fob("reload").returncode == 0 and serving.fob("refresh").returncode in (0, 5)
-    status, findings = examined(serving)
-    if serving.status()["state"] == "valid":
-        warned = [finding for finding in findings if finding["check"] == "scopes"]
-        assert status == 0 and warned[0]["verdict"] in ("warn", "pass"), warned
+def test_a_dead_proxy_is_named(sandbox, serving):
+    serving.configure_for(sandbox)
+    serving.configure(serving.config.read_text().replace("scopes =", 'proxy = "http://127.0.0.1:1"\nscopes ='))
+    status, finding = fault(serving, "proxy", "by way of http://127.0.0.1:1", "proxy in [profile.prod-query]")
+    assert status == 5
+
+
+def test_a_fobd_that_hangs_is_named_and_replaced(serving):
+    serving.daemon.send_signal(signal.SIGSTOP)
+    status, finding = fault(serving, "daemon", "fobd did not answer")
+    assert status == 5 and f"kill -KILL {serving.daemon.pid}; " in finding["mend"]
+    run(finding["mend"])
+    serving.daemon.wait(PATIENCE)
+    serving.daemon = None
+    well_again(serving)
+
+
+def test_the_first_grant_takes_nothing_from_whose_fobd_it_is(sandbox, serving):
+    """Without any grant fobd's own user may have everything. What mends another's is not to end that."""
+    open_to_others(sandbox, serving)
+    mend = of_nobody(serving)[1]["grants"]["mend"]
+    assert serving.app.token()[0] == 200
+    run(mend.replace("sudo -u '#0' ", "").replace("sudo ", ""))
+    assert serving.app.token()[0] == 200
+    status, findings = of_nobody(serving)
+    assert findings["grants"]["verdict"] == "pass" and status == 0, findings
+
+
+@ROOT
+def test_whose_fobd_it_is_is_known_also_where_it_does_not_run(sandbox, serving):
+    open_to_others(sandbox, serving)
+    serving.stop()
+    findings = of_nobody(serving)[1]
+    assert findings["store"]["verdict"] == "skip" and findings["store"]["mend"].startswith("sudo ")
+    assert findings["daemon"]["mend"].startswith("sudo nohup ")
+
+
+@ROOT
+def test_a_path_is_one_word_of_the_command_however_odd_it_is(sandbox, tmp_path):
+    (tmp_path / "it's (1) odd").mkdir()
+    odd = Installation(tmp_path / "it's (1) odd")
+    odd.configure_for(sandbox)
+    odd.config.chmod(0o666)
+    run(fault(odd, "permissions", "can be written by others")[1]["mend"])
+    assert odd.config.stat().st_mode & 0o777 == 0o644
+
+
+def test_commands_name_the_installation_that_variables_named(serving):
+    serving.stop()
+    names = {"FOB_CONFIG": serving.config, "FOB_RUNTIME_DIR": serving.runtime, "FOB_STATE_DIR": serving.state}
+    done = subprocess.run([os.environ["FOB_BIN"] + "/fob", "doctor", "--json"], capture_output=True, text=True, timeout=PATIENCE,
+                          env={"PATH": os.environ["PATH"], **{name: str(value) for name, value in names.items()}})
+    run(of_check(json.loads(done.stdout)["checks"], "daemon")["mend"])
+    well_again(serving)
+
+
+def test_scopes_are_what_the_authority_says_and_not_what_was_asked_for(sandbox, serving):
+    assert of_check(examined(serving)[1], "scopes")["verdict"] == "skip", "MultiSet's answer has none"
+    serving.configure_for(sandbox)
+    serving.configure(serving.config.read_text().replace("multiset", "oauth2").replace("/v1/m2m/token", "/oauth/token"))
+    assert serving.fob("reload").returncode == 0
+    wait_until(lambda: serving.status()["state"] == "valid", "a token of the other endpoint")
+    scopes = of_check(examined(serving)[1], "scopes")
+    assert scopes["verdict"] == "pass" and scopes["what"] == "prod-query: query"
 
 
 @ROOT
 def test_an_app_that_may_not_look_is_told_what_it_can_see(sandbox, serving):
     """As another user: neither the store nor what fobd says of itself, but the way to the endpoint and its own grant."""
-    serving.config.chmod(0o644)
-    (sandbox.directory / "ca.pem").chmod(0o644)
-    for directory in [sandbox.directory, serving.runtime, serving.directory, *serving.directory.parents]:
-        if os.stat(directory).st_mode & 0o005 != 0o005 and str(directory).startswith("/tmp/"):
-            directory.chmod(0o755)
-    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", os.environ["FOB_BIN"] + "/fob",
-                           *serving.flags(), "doctor", "--json"], capture_output=True, text=True, timeout=PATIENCE)
-    findings = {finding["check"]: finding for finding in json.loads(done.stdout)["checks"]}
+    open_to_others(sandbox, serving)
+    status, findings = of_nobody(serving)
     assert findings["store"]["verdict"] == "skip" and findings["store"]["mend"].startswith("sudo ")
     assert findings["daemon"]["verdict"] == "pass" and findings["sandbox"]["verdict"] == "skip"
-    assert findings["grants"]["verdict"] == "fail" and done.returncode == 4
+    assert findings["grants"]["verdict"] == "fail" and status == 4

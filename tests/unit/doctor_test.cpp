@@ -3,7 +3,9 @@
 #include "daemon/doctor/probing.hpp"
 #include "daemon/doctor/running.hpp"
 #include "daemon/doctor/system.hpp"
+#include "ipc/base/shell_word.hpp"
 #include "tests/support/manual_clock.hpp"
+#include "tests/support/temp_directory.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,12 +22,14 @@ constexpr WallTime k_now{std::chrono::sys_days{std::chrono::year{2026} / 6 / 1} 
 
 class Doctor : public ::testing::Test {
  protected:
-  Patient patient(uid_t user = 0, bool units = false) const {
+  Patient patient(uid_t user = 0, bool units = false) const { return kept_by(units ? 0 : user, user, units); }
+  Patient kept_by(uid_t keeper, uid_t user, bool units = false) const {
     Patient patient{{"/etc/fob/fob.toml", "/run/fob", "/var/lib/fob"},
                     {"/etc/fob/fob.toml", "/run/fob", "/var/lib/fob"},
                     "fob",
                     units,
                     user,
+                    keeper,
                     clock_};
     return patient;
   }
@@ -60,21 +64,55 @@ class Doctor : public ::testing::Test {
 };
 
 TEST_F(Doctor, TakesTheCommandOutOfTheEndOfAMessage) {
-  const auto mode =
-      failure(Check::configuration, fail(ErrorCode::config, "F can be written; run: chmod go-w F"), "x");
+  const auto told = [&](Check check, ErrorCode code, const std::string& text,
+                        const std::string& otherwise = "") {
+    return failure(patient(), check, fail(code, text), otherwise);
+  };
+  const auto mode = told(Check::configuration, ErrorCode::config, "F can be written; run: chmod go-w F", "x");
   EXPECT_EQ(mode.check, Check::permissions);
   EXPECT_EQ(mode.what, "F can be written");
   EXPECT_EQ(mode.mend, "chmod go-w F");
-  const auto owner =
-      failure(Check::store, fail(ErrorCode::store_locked, "F: no; run: chown 0 F (and see above)"), "");
-  EXPECT_EQ(owner.mend, "chown 0 F");
-  const auto damaged =
-      failure(Check::store, fail(ErrorCode::store_damaged, "bad. Enrol again: fob credential remove p"), "");
-  EXPECT_EQ(damaged.check, Check::store);
-  EXPECT_EQ(damaged.mend, "fob credential remove p");
-  const auto plain = failure(Check::store, fail(ErrorCode::store, "no room"), "df");
+  const auto odd = told(Check::store, ErrorCode::store_locked, "F: no; run: chown 0 '/a (1)/F'");
+  EXPECT_EQ(odd.mend, "chown 0 '/a (1)/F'");
+  for (const std::string before : {"bad. Enrol again: ", "bad, enrol again: ", "bad; enrol again: "}) {
+    const auto damaged = told(Check::store, ErrorCode::store_damaged, before + "fob credential remove p");
+    EXPECT_EQ(damaged.check, Check::store);
+    EXPECT_EQ(damaged.mend, "fob credential remove p") << before;
+  }
+  const auto plain = told(Check::store, ErrorCode::store, "no room", "df");
   EXPECT_EQ(plain.what, "no room");
   EXPECT_EQ(plain.mend, "df");
+}
+
+TEST_F(Doctor, WritesACommandAsWhoAsksHasToWriteIt) {
+  const auto mend = [](const Patient& who, const std::string& text) {
+    return failure(who, Check::store, fail(ErrorCode::store_damaged, text), "").mend;
+  };
+  auto elsewhere = kept_by(1000, 0);
+  elsewhere.fob = "fob --config /x/fob.toml";
+  EXPECT_EQ(mend(elsewhere, "bad, enrol again: fob credential remove p && fob credential add p"),
+            "sudo -u '#1000' fob --config /x/fob.toml credential remove p && "
+            "sudo -u '#1000' fob --config /x/fob.toml credential add p");
+  EXPECT_EQ(mend(patient(1000), "F; run: chown root F"), "sudo chown root F");
+  EXPECT_EQ(mend(patient(1000), "F; run: chmod go-w /etc/passwd"), "sudo chmod go-w /etc/passwd");
+  EXPECT_EQ(mend(patient(0), "F; run: chmod go-w /etc/passwd"), "chmod go-w /etc/passwd");
+}
+
+TEST_F(Doctor, StartsAndEndsFobdAsTheUserWhoseItIs) {
+  EXPECT_THAT(kept_by(1000, 0).start(), ::testing::StartsWith("sudo -u '#1000' nohup "));
+  EXPECT_THAT(kept_by(0, 1000).start(), ::testing::StartsWith("sudo nohup "));
+  EXPECT_THAT(kept_by(1000, 1000).restart(42), ::testing::StartsWith("kill -KILL 42; nohup "));
+  EXPECT_THAT(kept_by(1000, 1000).restart(std::nullopt), ::testing::StartsWith("nohup "));
+  EXPECT_EQ(patient(0, true).restart(42), "systemctl restart fob.socket fob.service");
+}
+
+TEST_F(Doctor, KnowsWhoseFobdItIsAlsoWhereNoneRuns) {
+  const test::TempDirectory directory;
+  const config::Locations at{directory.path() / "fob.toml", directory.path(), directory.path() / "state"};
+  EXPECT_EQ(keeper_of(at, at, false, 77), 77U) << "nothing is there yet: it will be whose who starts it";
+  std::filesystem::create_directory(at.state_dir);
+  EXPECT_EQ(keeper_of(at, at, false, 77), ::geteuid());
+  EXPECT_EQ(keeper_of(at, at, true, 77), 0U);
 }
 
 TEST_F(Doctor, QuotesForAShell) {
@@ -200,16 +238,18 @@ config::Config configured() {
   config::Config config;
   config::Profile profile;
   profile.name = "prod";
+  profile.authority = config::Authority::oauth2;
   profile.scopes = {"query", "write"};
   config.profiles.emplace("prod", profile);
   return config;
 }
 
-std::vector<Finding> by_status(const Patient& patient, const std::string& profile) {
+std::vector<Finding> by_status(const Patient& patient, const std::string& profile,
+                               const config::Config& config = configured()) {
   AskedDaemon daemon;
   daemon.answers = true;
   daemon.status = *wire::parse_object(R"({"profiles":[)" + profile + "]}", 4096, ErrorCode::internal);
-  return judge_profiles(patient, configured(), daemon, nullptr);
+  return judge_profiles(patient, config, daemon, nullptr);
 }
 
 TEST_F(Doctor, ReadsCredentialScopesAndTokenOutOfTheStatus) {
@@ -238,6 +278,13 @@ TEST_F(Doctor, ReadsCredentialScopesAndTokenOutOfTheStatus) {
   EXPECT_EQ(of(by_status(patient(), R"({"name":"prod","state":"idle"})"), Check::token).verdict,
             Verdict::pass);
   EXPECT_EQ(of(by_status(patient(), R"({"name":"other"})"), Check::token).mend, "fob reload");
+}
+
+TEST_F(Doctor, ClaimsNoScopesOfAVendorWhoNamesNone) {
+  auto config = configured();
+  config.profiles.at("prod").authority = config::Authority::multiset;
+  const auto found = by_status(patient(), R"({"name":"prod","state":"valid","scopes":["query"]})", config);
+  EXPECT_EQ(of(found, Check::scopes).verdict, Verdict::skip);
 }
 
 TEST_F(Doctor, LivesWithAStatusOfOddMembers) {

@@ -37,7 +37,7 @@ class ProbeTest : public ::testing::Test {
   std::string asked_;
 };
 
-TEST_F(ProbeTest, TellsStatusTimeSkewAndTheChainsEnd) {
+TEST_F(ProbeTest, TellsStatusTimeSkewAndTheCertificatesEnd) {
   HttpAnswer answer;
   answer.status = 405;
   answer.date = "Thu, 01 Jan 2026 00:00:00 GMT";
@@ -78,6 +78,19 @@ TEST_F(ProbeTest, NamesTheStepOfEachTrouble) {
   const auto foreign =
       probed(TransportFailure{Trouble::certificate, 0, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, ""});
   EXPECT_EQ(foreign.failure->step, ProbeStep::certificate_untrusted);
+}
+
+TEST_F(ProbeTest, BlamesTheProxyForNoConnectionWhereThereIsOne) {
+  std::filesystem::remove(directory_.path() / "fob.toml");
+  configure(
+      "[profile.prod]\nendpoint = \"https://auth.example/token\"\nproxy = \"http://proxy.example:3128\"\n");
+  for (const auto trouble : {Trouble::connect, Trouble::connect_timeout}) {
+    const auto found = probed(TransportFailure{trouble, 0, 0, "words"});
+    EXPECT_EQ(found.failure->step, ProbeStep::proxy);
+    EXPECT_NE(found.failure->detail.find("check the network, the firewall, and proxy in [profile.prod]"),
+              std::string::npos)
+        << found.failure->detail;
+  }
 }
 
 TEST_F(ProbeTest, GoesNowhereForAProfileItDoesNotKnowOrACaFileItCannotRead) {
