@@ -191,5 +191,32 @@ TEST_F(AccessTest, EveryUserAndGroupMayBeDescribedByNumber) {
   EXPECT_EQ(explained(*broker, "as=user=99999")["profiles"][0]["granted"], false);
 }
 
+TEST_F(AccessTest, ADescriptionMaySayWhateverAGrantCan) {
+  const std::string hash(64, 'a');
+  const auto broker = make_broker(
+      std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\ngroup = \"daemon\"\nexe = \"/usr/bin/app\"\n" +
+      "exe_sha256 = \"" + hash +
+      "\"\n[[grant]]\nprofiles = [\"p\"]\nselinux = \"app_t\"\n"
+      "[[grant]]\nprofiles = [\"p\"]\napparmor = \"app\"\n");
+  const auto granted_by = [&](const std::string& description) {
+    const auto of_p = explained(*broker, "as=" + description)["profiles"][0];
+    return of_p["granted"].get<bool>() ? of_p["grant"].get<int>() : 0;
+  };
+  EXPECT_EQ(granted_by("group=daemon,exe=/usr/bin/app,exe_sha256=" + hash), 1);
+  EXPECT_EQ(granted_by("group=root,exe=/usr/bin/app,exe_sha256=" + hash), 0);
+  EXPECT_EQ(granted_by("group=daemon,exe=/usr/bin/app"), 0) << "what is not said does not hold";
+  EXPECT_EQ(granted_by("selinux=app_t"), 2);
+  EXPECT_EQ(granted_by("apparmor=app"), 3);
+  EXPECT_EQ(granted_by("apparmor=app_t"), 0);
+  const auto facts = explained(*broker, "as=user=root,group=4242,exe=/usr/bin/app")["facts"];
+  EXPECT_EQ(facts["group"]["id"], 0) << "the user's own comes first";
+  EXPECT_EQ(facts["groups"].back()["id"], 4242) << facts;
+  EXPECT_EQ(facts["exe"]["value"], "/usr/bin/app");
+  EXPECT_EQ(facts["unit"]["unknown"], "it is not said");
+  EXPECT_THAT(refused_query(*broker, "as=group=nobody-of-this-name", 400), HasSubstr("there is no group"));
+  for (const auto* pid : {"pid=1x", "pid=", "pid=0", "pid=99999999999999999999"})
+    EXPECT_THAT(refused_query(*broker, pid, 400), HasSubstr("number of a process"));
+}
+
 }  // namespace
 }  // namespace fob::broker

@@ -78,6 +78,63 @@ TEST_F(BrokerRefusalsTest, AGrantThatMatchesNobodyIsWarnedOf) {
   EXPECT_EQ(app(*broker, "GET", "/v1/token?profile=p").status, 403);
 }
 
+TEST_F(BrokerRefusalsTest, AnExchangeThatCannotEvenBeRunIsAFailureThatIsTriedAgain) {
+  EXPECT_TRUE(replace_file(config_file(), k_config, 0600, ErrorCode::config));
+  auto config = config::load(config_file());
+  ASSERT_TRUE(config);
+  Surroundings around = surroundings();
+  bool broken = true;
+  around.exchange = [&](wire::ExchangeRequest request) -> asio::awaitable<wire::ExchangeAnswer> {
+    if (broken) throw std::runtime_error("a bug");
+    return exchange(std::move(request));
+  };
+  Broker broker(std::move(*config), config_file(), ::geteuid(), around);
+  const auto response = app(broker, "GET", "/v1/token?profile=p&wait=0.1");
+  EXPECT_EQ(response.status, 503) << response.body;
+  EXPECT_THAT(response.body, HasSubstr("fobd could not run the exchange; please report this"));
+  broken = false;
+  EXPECT_EQ(operators(broker, "POST", "/v1/refresh", R"({"profile":"p"})").status, 200);
+  EXPECT_EQ(app(broker, "GET", "/v1/token?profile=p").status, 200);
+}
+
+TEST_F(BrokerRefusalsTest, WhoWaitsForARefreshHearsThatTheProfileIsGone) {
+  hang_ = true;
+  const auto broker = make_broker();
+  std::optional<Response> waiting, refreshing;
+  const auto begin = [&](const Handler& handler, Request request, std::optional<Response>& answer) {
+    asio::co_spawn(io_, handler(std::move(request)),
+                   [&answer](std::exception_ptr, Response known) { answer = std::move(known); });
+  };
+  const Handler apps = app_interface(*broker, clock_),
+                control = operator_interface(*broker, clock_, {::geteuid(), std::nullopt});
+  begin(apps, {"GET", "/v1/token?profile=p&wait=30", "", "", ourselves()}, waiting);
+  begin(control, {"POST", "/v1/refresh", "", R"({"profile":"p"})", ourselves()}, refreshing);
+  io_.poll();
+  ASSERT_FALSE(waiting || refreshing);
+  ASSERT_TRUE(reload_with(*broker, "[profile.q]\n"));
+  run_until([&] { return waiting && refreshing; });
+  ASSERT_TRUE(waiting && refreshing);
+  EXPECT_EQ(refreshing->status, 404);
+  EXPECT_THAT(refreshing->body, HasSubstr("taken out of the configuration"));
+  EXPECT_EQ(waiting->status, 404);
+}
+
+TEST_F(BrokerRefusalsTest, TheMomentAGrantIsTakenAwayWhoWaitsGetsNothing) {
+  const auto broker = make_broker();
+  std::optional<Response> waiting;
+  const Handler handler = app_interface(*broker, clock_);
+  asio::co_spawn(io_, handler({"GET", "/v1/token?profile=p&wait=30", "", "", ourselves()}),
+                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
+  io_.poll();
+  ASSERT_FALSE(waiting);
+  ASSERT_TRUE(
+      reload_with(*broker, std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nuser = \"4711\"\n"));
+  run_until([&] { return waiting.has_value(); });
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->status, 403) << waiting->body;
+  EXPECT_EQ(waiting->body.find("token-1"), std::string::npos);
+}
+
 TEST(ServiceManagerVariables, ThatAreNoNumbersAreAFailedStart) {
   const test::TempDirectory directory;
   const auto socket = directory.path() / "notify";

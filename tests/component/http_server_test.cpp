@@ -19,8 +19,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -107,6 +109,33 @@ class Always final : public Repeat {
   std::string bytes_ = whole("always");
 };
 
+// Cannot do what it promised.
+class Broken final : public Repeat {
+ public:
+  std::string_view answer(pid_t) override { throw std::runtime_error("a bug"); }
+  bool is_over() const override { return false; }
+};
+
+// Follows a page: looks again at each nudge that is wanted of it.
+EventSinkPtr page_reader;
+
+boost::asio::awaitable<void> follow_page(EventSinkPtr sink) {
+  page_reader = sink;
+  const auto end = std::make_shared<boost::asio::steady_timer>(co_await boost::asio::this_coro::executor,
+                                                               std::chrono::hours(1));
+  sink->when_gone([end] { end->cancel(); });
+  co_await end->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+  page_reader = nullptr;
+}
+
+boost::asio::awaitable<void> leave_page(EventSinkPtr) { co_return; }
+
+boost::asio::awaitable<void> fail_events(EventSinkPtr sink) {
+  std::string text = "hello\n";
+  co_await sink->send(std::move(text));
+  throw std::runtime_error("a bug");
+}
+
 std::string process_of(const transport::Peer& peer) {
   return peer.pidfd ? std::to_string(pid_of(peer.pidfd->get()).value_or(0)) : "none";
 }
@@ -123,6 +152,13 @@ boost::asio::awaitable<Response> echo(Request request) {
   if (request.target == "/pour") response.events = pour;
   if (request.target == "/hello") response.events = say_hello;
   if (request.target == "/stay") response.events = stay;
+  if (request.target == "/broken") response.events = fail_events;
+  if (request.again && request.target == "/broken-repeat") response.repeat = std::make_shared<Broken>();
+  if (request.target == "/page" || request.target == "/short-page") {
+    response.status = 101;
+    response.upgrade = Upgrade{"a-page", "More: of it\r\n", STDERR_FILENO};
+    response.events = request.target == "/page" ? follow_page : leave_page;
+  }
   response.body = request.method + " " + request.target + " " + request.body;
   if (request.target == "/who") response.body = process_of(request.peer);
   co_return response;
@@ -744,6 +780,219 @@ TEST_F(HttpServerTest, AReaderOfEventsIsToldToComeAgainByADrain) {
   EXPECT_THAT(receive(reader), HasSubstr("text/event-stream"));
   server_->drain();
   for (int turns = 0; turns < 100 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, SpeaksToAnOlderClientAsThatWants) {
+  serve(k_roomy);
+  const auto fd = connect();
+  for (int i = 0; i < 2; ++i) {
+    send(fd, "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    const std::string answer = receive(fd);
+    EXPECT_THAT(answer, StartsWith("HTTP/1.0 200 OK\r\n"));
+    EXPECT_THAT(answer, HasSubstr("Connection: keep-alive\r\n"));
+  }
+  send(fd, "GET /hello HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.0 200 OK\r\nContent-Type: text/event-stream\r\n"));
+}
+
+TEST_F(HttpServerTest, ToldTheHeadOfAStreamAsAHeadAndBeginsNone) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "HEAD /hello HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_TRUE(receive(fd).ends_with("\r\n\r\n"));
+  EXPECT_EQ(server_->traffic().event_streams, 0U);
+  send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(fd), HasSubstr("GET /x"));
+}
+
+TEST_F(HttpServerTest, TurnsAwayWhomNobodyCanMakeRoomFor) {
+  serve({.connections = 64, .connections_per_uid = 2, .streams_per_uid = 2});
+  std::vector<UniqueFd> streams;
+  for (int i = 0; i < 2; ++i) {
+    streams.push_back(connect());
+    send(streams.back(), "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
+    receive(streams.back());
+  }
+  const auto third = connect();
+  const std::string answer = receive(third);
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 429"));
+  EXPECT_THAT(answer, HasSubstr("Retry-After: 1\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(answer, HasSubstr("too many connections are open"));
+  EXPECT_TRUE(closed(third));
+  EXPECT_EQ(server_->connections(), 2U);
+  for (const auto& stream : streams) EXPECT_FALSE(closed(stream));
+}
+
+TEST_F(HttpServerTest, AStreamThatThrowsCostsOnlyItself) {
+  serve(k_roomy);
+  const auto fd = connect(), other = connect();
+  send(fd, "GET /broken HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_TRUE(receive(fd).ends_with("hello\n"));
+  EXPECT_TRUE(closed(fd));
+  EXPECT_THAT(log_.str(), HasSubstr("an event stream failed: a bug; please report this"));
+  send(other, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  EXPECT_THAT(receive(other), HasSubstr("GET /x"));
+}
+
+TEST_F(HttpServerTest, ARepeatThatThrowsCostsTheLongerWayAndNotTheAnswer) {
+  serve(k_roomy);
+  const auto fd = connect();
+  for (int i = 0; i < 4; ++i) {
+    send(fd, "GET /broken-repeat HTTP/1.1\r\nHost: fob\r\n\r\n");
+    EXPECT_THAT(receive(fd), HasSubstr("GET /broken-repeat "));
+  }
+  EXPECT_THAT(log_.str(), HasSubstr("a request failed: a bug; please report this"));
+}
+
+TEST_F(HttpServerTest, ClientsThatLeaveInTheMidstOfAnAnswerAreForgotten) {
+  serve(k_roomy);
+  for (const auto* request :
+       {"GET /x HTTP/1.1\r\nHost: fob\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: fob\r\n\r\n",
+        "GET /page HTTP/1.1\r\nHost: fob\r\n\r\n", "nonsense\r\n\r\n",
+        "POST /x HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        "POST /x HTTP/1.1\r\nContent-Length: 2\r\n\r\nh"}) {
+    auto fd = connect();
+    send(fd, request);
+    fd.reset();
+    for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
+      io_.run_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(server_->connections(), 0U) << request;
+  }
+  EXPECT_EQ(server_->traffic().page_readers, 0U);
+  EXPECT_EQ(server_->traffic().event_streams, 0U);
+  page_reader = nullptr;
+}
+
+TEST_F(HttpServerTest, WhoSendsOnAfterARefusalIsHeardForAWhileOnly) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\nX: " + std::string(wire::k_max_head, 'x'));
+  EXPECT_THAT(receive(fd), StartsWith("HTTP/1.1 431"));
+  const std::string much(64 * 1024, 'x');
+  std::size_t taken = 0;
+  for (int turns = 0; turns < 2000 && server_->connections() > 0; ++turns) {
+    const ssize_t sent = ::send(fd.get(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) taken += static_cast<std::size_t>(sent);
+    io_.run_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(server_->connections(), 0U);
+  EXPECT_GE(taken, 1024U * 1024);
+  EXPECT_LT(taken, 4U * 1024 * 1024);
+}
+
+TEST_F(HttpServerTest, WaitsWithNewConnectionsWhileThereAreNoDescriptors) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  io_.run_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(server_->connections(), 0U);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(log_.str(), HasSubstr("cannot accept connections: Too many open files"));
+  EXPECT_THAT(receive(fd), HasSubstr("GET /x")) << "it was not lost";
+}
+
+TEST_F(HttpServerTest, GivesUpASilentConnectionWhereThereAreNoDescriptors) {
+  serve(k_roomy);
+  const auto silent = connect();
+  io_.run_for(std::chrono::milliseconds(2));
+  const auto fd = connect();
+  send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  io_.run_for(std::chrono::milliseconds(20));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(receive(fd), HasSubstr("GET /x"));
+  EXPECT_TRUE(closed(silent));
+}
+
+class PageConnectionTest : public HttpServerTest {
+ protected:
+  void SetUp() override { serve(k_roomy); }
+  void TearDown() override { page_reader = nullptr; }
+  UniqueFd ask(const std::string& target = "/page") {
+    auto fd = connect();
+    send(fd, "GET " + target + " HTTP/1.1\r\nHost: fob\r\nConnection: Upgrade\r\nUpgrade: a-page\r\n\r\n");
+    for (int turns = 0; turns < 1000 && server_->traffic().page_readers == 0; ++turns)
+      io_.run_for(std::chrono::milliseconds(1));
+    return fd;
+  }
+  // What lies there, with a descriptor or without.
+  static std::pair<std::string, std::size_t> fetch(const UniqueFd& fd) {
+    std::array<char, 4096> text{};
+    const Received received = receive_with(fd.get(), text, MSG_DONTWAIT);
+    if (received.size < 0) return {"", 0};
+    return {{text.data(), static_cast<std::size_t>(received.size)}, received.fds.size()};
+  }
+};
+
+TEST_F(PageConnectionTest, PassesTheDescriptorAndThenAByteForEachChange) {
+  const auto fd = ask();
+  EXPECT_EQ(server_->traffic().page_readers, 1U);
+  const auto [head, descriptors] = fetch(fd);
+  EXPECT_EQ(head,
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: a-page\r\n"
+            "Cache-Control: no-store\r\nMore: of it\r\n\r\n");
+  EXPECT_EQ(descriptors, 1U);
+  ASSERT_NE(page_reader, nullptr);
+  EXPECT_TRUE(page_reader->nudge());
+  EXPECT_EQ(fetch(fd).first, "\n");
+}
+
+TEST_F(PageConnectionTest, SaysNothingMoreToWhoHasNotFetchedItsDescriptor) {
+  const auto fd = ask();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(page_reader->nudge());
+  EXPECT_TRUE(fetch(fd).first.ends_with("More: of it\r\n\r\n"));
+  EXPECT_EQ(fetch(fd).first, "") << "what is new stands in the page, which is only now looked at";
+}
+
+TEST_F(PageConnectionTest, OfAReaderWhoTakesNoNudgesGoesOn) {
+  const auto fd = ask();
+  fetch(fd);
+  int nudges = 0;
+  for (; nudges < 100'000; ++nudges) ASSERT_TRUE(page_reader->nudge());
+  std::size_t lying = 0;
+  for (std::string text; !(text = fetch(fd).first).empty();) lying += text.size();
+  EXPECT_GT(lying, 0U);
+  EXPECT_LT(lying, 100'000U) << "there was no room for more, and nobody waited for it";
+}
+
+TEST_F(PageConnectionTest, EndsWithItsReader) {
+  auto fd = ask();
+  fetch(fd);
+  const EventSinkPtr kept = page_reader;
+  fd.reset();
+  for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+  EXPECT_FALSE(kept->nudge());
+}
+
+TEST_F(PageConnectionTest, IsKeptAndCountsUntilItsDescriptorIsFetched) {
+  const auto fd = ask("/short-page");
+  io_.run_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(server_->connections(), 1U) << "though there is nothing more to say";
+  EXPECT_EQ(server_->traffic().page_readers, 1U);
+  EXPECT_EQ(fetch(fd).second, 1U);
+  for (int turns = 0; turns < 3000 && server_->connections() > 0; ++turns)
+    io_.run_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(PageConnectionTest, ThatIsNotFetchedDoesNotHoldUpADrain) {
+  const auto fd = ask("/short-page");
+  server_->drain();
+  for (int turns = 0; turns < 3000 && server_->connections() > 0; ++turns)
     io_.run_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }

@@ -2,20 +2,16 @@
 // arrive.
 #include "daemon/broker/kept_profiles.hpp"
 
-#include "ipc/base/log.hpp"
-#include "ipc/base/passed_descriptors.hpp"
 #include "ipc/base/sealed_file.hpp"
+#include "tests/support/fake_manager.hpp"
 #include "tests/support/manual_clock.hpp"
-#include "tests/support/temp_directory.hpp"
+#include "tests/support/recorded_log.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <fcntl.h>
-#include <map>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace fob::broker {
@@ -24,78 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-struct Told {
-  std::string text;
-  UniqueFd fd;
-};
-
-// What systemd would have of us.
-class Manager {
- public:
-  Manager() {
-    socket_.reset(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
-    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  }
-
-  std::string path() const { return (directory_.path() / "notify").string(); }
-
-  ServiceManager seen_by(std::map<std::string, std::string> more = {}) const {
-    more["NOTIFY_SOCKET"] = path();
-    auto manager = ServiceManager::of(
-        [more](const char* name) -> std::optional<std::string> {
-          const auto found = more.find(name);
-          if (found == more.end()) return std::nullopt;
-          return found->second;
-        },
-        ::getpid());
-    EXPECT_TRUE(manager) << manager.error().detail;
-    return std::move(*manager);
-  }
-
-  std::optional<Told> next() {
-    std::array<char, 4096> text{};
-    Received received = receive_with(socket_.get(), text, MSG_DONTWAIT);
-    if (received.size < 0) return std::nullopt;
-    Told told{{text.data(), static_cast<std::size_t>(received.size)}, UniqueFd()};
-    if (!received.fds.empty()) told.fd = std::move(received.fds.front());
-    return told;
-  }
-
-  // Takes in what was told; what the descriptor store holds then comes back to the next fobd.
-  std::vector<std::string> take_in() {
-    std::vector<std::string> words;
-    while (auto told = next()) {
-      words.push_back(told->text.substr(0, told->text.find('\n')));
-      const auto named = told->text.find("FDNAME=");
-      if (named == std::string::npos) continue;
-      const std::string name = told->text.substr(named + 7);
-      if (told->text.starts_with("FDSTORE=1")) store_.push_back({std::move(told->fd), name});
-      if (told->text.starts_with("FDSTOREREMOVE=1"))
-        std::erase_if(store_, [&](const HandedDescriptor& kept) { return kept.name == name; });
-    }
-    return words;
-  }
-
-  std::vector<HandedDescriptor> hand_over() const {
-    std::vector<HandedDescriptor> handed;
-    for (const auto& kept : store_) handed.push_back({UniqueFd(::dup(kept.fd.get())), kept.name});
-    return handed;
-  }
-  std::vector<std::string> names() const {
-    std::vector<std::string> names;
-    for (const auto& kept : store_) names.push_back(kept.name);
-    return names;
-  }
-
- private:
-  test::TempDirectory directory_;
-  UniqueFd socket_;
-  std::vector<HandedDescriptor> store_;
-};
 
 class KeptProfilesTest : public ::testing::Test {
  protected:
@@ -114,15 +38,15 @@ class KeptProfilesTest : public ::testing::Test {
   // The next fobd, after a crash or a restart.
   std::unique_ptr<KeptProfiles> successor(const std::string& boot_id = "boot") {
     manager_.take_in();
-    auto next = std::make_unique<KeptProfiles>(service_, clock_, boot_id, log_);
+    auto next = std::make_unique<KeptProfiles>(service_, clock_, boot_id, logged_.log);
     next->take_back(manager_.hand_over());
     return next;
   }
 
-  Manager manager_;
+  test::FakeManager manager_;
   ServiceManager service_ = manager_.seen_by();
   test::ManualClock clock_;
-  Log log_{clock_, [](auto&&...) {}};
+  test::RecordedLog logged_{clock_};
   std::unique_ptr<KeptProfiles> kept_ = successor();
 };
 
@@ -156,7 +80,7 @@ TEST_F(KeptProfilesTest, OfTwoThatACrashLeftTheLaterCounts) {
   kept_->keep("p", "for me", with(token("new")));
   manager_.take_in();
   for (auto& one : manager_.hand_over()) both.insert(both.begin(), std::move(one));
-  KeptProfiles next(service_, clock_, "boot", log_);
+  KeptProfiles next(service_, clock_, "boot", logged_.log);
   next.take_back(std::move(both));
   EXPECT_EQ(next.recall("p", "for me").token->access_token, "new");
   EXPECT_THAT(manager_.take_in(), ElementsAre("FDSTOREREMOVE=1")) << "the old one, and only that";
@@ -209,7 +133,7 @@ TEST_F(KeptProfilesTest, WhatIsNotOursIsDropped) {
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-2"});
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-x"});
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-99999999999999999999999"});
-  KeptProfiles next(service_, clock_, "boot", log_);
+  KeptProfiles next(service_, clock_, "boot", logged_.log);
   next.take_back(std::move(handed));
   EXPECT_FALSE(next.recall("p", "for me").token);
   EXPECT_EQ(manager_.take_in().size(), 4U);
@@ -232,22 +156,84 @@ TEST_F(KeptProfilesTest, AWaitThatIsLongerThanAnyOfOursIsDropped) {
   EXPECT_FALSE(successor()->recall("p", "for me").retry_at);
 }
 
+TEST_F(KeptProfilesTest, AWaitThatTheAuthorityAskedForIsSatOutAsThat) {
+  core::Resumption state = waiting(60s);
+  state.failure->retry_after = 30s;
+  kept_->keep("p", "for me", state);
+  const auto left = successor()->recall("p", "for me");
+  ASSERT_TRUE(left.failure);
+  EXPECT_TRUE(left.failure->retry_after) << "so that no change of the network cuts it short";
+}
+
+TEST_F(KeptProfilesTest, ATokenAndAWaitAreKeptTogether) {
+  core::Resumption state = waiting(60s);
+  state.token = token();
+  state.due = clock_.boot_now() + 100s;
+  kept_->keep("p", "for me", state);
+  const auto left = successor()->recall("p", "for me");
+  EXPECT_TRUE(left.token);
+  EXPECT_EQ(left.retry_at, clock_.boot_now() + 60s);
+  kept_->forget_waits();
+  EXPECT_TRUE(successor()->recall("p", "for me").token) << "a restart ends waits, and no token";
+}
+
+TEST_F(KeptProfilesTest, ATokenThatHasNotBegunIsDropped) {
+  core::Token later = *token();
+  later.started = clock_.boot_now() + 10s;
+  kept_->keep("p", "for me", with(std::make_shared<core::Token>(later)));
+  EXPECT_FALSE(successor()->recall("p", "for me").token);
+  manager_.take_in();
+  EXPECT_TRUE(manager_.names().empty());
+}
+
+TEST_F(KeptProfilesTest, WhatEndsIsForgottenAndNothingPutInItsPlace) {
+  kept_->keep("p", "for me", with(token()));
+  kept_->keep("p", "for me", {});
+  EXPECT_THAT(manager_.take_in(), ElementsAre("FDSTORE=1", "FDSTOREREMOVE=1"));
+  kept_->keep("p", "for me", {});
+  EXPECT_TRUE(manager_.take_in().empty()) << "what is not there need not be forgotten";
+}
+
+TEST_F(KeptProfilesTest, OfTwoUnderOneNameOneIsTakenUpAndBothAreDropped) {
+  kept_->keep("p", "for me", with(token()));
+  manager_.take_in();
+  auto twice = manager_.hand_over();
+  for (auto& one : manager_.hand_over()) twice.push_back(std::move(one));
+  KeptProfiles next(service_, clock_, "boot", logged_.log);
+  next.take_back(std::move(twice));
+  EXPECT_EQ(next.recall("p", "for me").token->access_token, "abc");
+  manager_.take_in();
+  EXPECT_TRUE(manager_.names().empty()) << "systemd forgets by name";
+}
+
+TEST_F(KeptProfilesTest, WhatSystemdDoesNotHearIsSaidAndCostsNothingElse) {
+  kept_->keep("p", "for me", with(token("old")));
+  auto next = successor();
+  manager_.go_away();
+  EXPECT_EQ(next->recall("p", "for me").token->access_token, "old");
+  logged_.clear();
+  next->keep("p", "for me", with(token("new")));
+  EXPECT_THAT(logged_.str(),
+              HasSubstr("a restart of fobd would cost an exchange: systemd could not be told"));
+  EXPECT_THAT(logged_.str(), HasSubstr("FOB_EVENT=unheard-by-systemd")) << "of the old one, to be forgotten";
+}
+
 TEST_F(KeptProfilesTest, WithoutAManagerNothingIsKept) {
   const ServiceManager nobody;
-  KeptProfiles alone(nobody, clock_, "boot", log_);
+  KeptProfiles alone(nobody, clock_, "boot", logged_.log);
   alone.keep("p", "for me", with(token()));
   EXPECT_TRUE(manager_.take_in().empty());
 }
 
 TEST(ServiceManager, SaysOneLineAsStatusWhateverIsInIt) {
-  Manager manager;
+  test::FakeManager manager;
   const auto service = manager.seen_by();
   ASSERT_TRUE(service.status("all well\nREADY=1"));
   EXPECT_EQ(manager.next()->text, "STATUS=all well READY=1");
 }
 
 TEST(ServiceManager, TellsTheWatchdogOfThisProcessOnly) {
-  const Manager manager;
+  const test::FakeManager manager;
   EXPECT_EQ(manager.seen_by({{"WATCHDOG_USEC", "30000000"}}).watchdog(), 30s);
   EXPECT_EQ(manager.seen_by({{"WATCHDOG_USEC", "30000000"}, {"WATCHDOG_PID", std::to_string(::getpid())}})
                 .watchdog(),

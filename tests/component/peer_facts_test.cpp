@@ -12,7 +12,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <functional>
 #include <optional>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +190,73 @@ TEST(Accounts, HaveNamesAndGroupsWhereTheDatabasesKnowThem) {
   facts.group = "";
   add_names(facts);
   EXPECT_EQ(facts.user + facts.group, "told already");
+}
+
+// What `look` finds where /etc/passwd and /etc/group say this; nothing where only root could try it.
+std::optional<bool> with_accounts(const std::string& users, const std::string& groups,
+                                  const std::function<bool()>& look) {
+  const test::TempDirectory directory;
+  std::ofstream(directory.path() / "passwd") << "root:x:0:0:::\n" << users;
+  std::ofstream(directory.path() / "group") << "root:x:0:\n" << groups;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool ready = ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    for (const std::string name : {"passwd", "group"})
+      ready = ready && ::mount((directory.path() / name).c_str(), ("/etc/" + name).c_str(), nullptr, MS_BIND,
+                               nullptr) == 0;
+    ::_exit(!ready ? 2 : look() ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (!WIFEXITED(status)) return false;
+  return WEXITSTATUS(status) == 2 ? std::nullopt : std::optional(WEXITSTATUS(status) == 1);
+}
+
+// A line of /etc/group with about so many bytes of members.
+std::string crowd(std::size_t bytes) {
+  std::string line = "crowd:x:5000:";
+  while (line.size() < bytes) line += "somebody,";
+  return line + "joiner\n";
+}
+
+TEST(Accounts, AreFoundHoweverManyMembersAGroupHas) {
+  const auto found = with_accounts("joiner:x:7000:7000:::\n", crowd(200'000), [] {
+    return group_account("crowd").id == 5000U && group_name(5000) == "crowd" &&
+           user_account("joiner").id == 7000U;
+  });
+  if (!found) GTEST_SKIP() << "accounts of its own are for root to have";
+  EXPECT_TRUE(*found);
+}
+
+TEST(Accounts, OfAGroupBeyondAllMeasureAreNotLookedForWithoutEnd) {
+  const auto refused =
+      with_accounts("", crowd(5'000'000), [] { return !group_account("crowd").id && !group_name(5000); });
+  if (!refused) GTEST_SKIP() << "accounts of its own are for root to have";
+  EXPECT_TRUE(*refused);
+}
+
+std::string groups_of_joiner(int count) {
+  std::string lines;
+  for (int i = 0; i < count; ++i)
+    lines += "g" + std::to_string(i) + ":x:" + std::to_string(100'000 + i) + ":joiner\n";
+  return lines;
+}
+
+TEST(Accounts, HaveAllGroupsOfAUserWhoIsInHundreds) {
+  const auto all = with_accounts("joiner:x:7000:7000:::\n", groups_of_joiner(300), [] {
+    const auto groups = login_groups(7000);
+    return groups && groups->primary == 7000U && groups->all.size() == 301U &&
+           std::count(groups->all.begin(), groups->all.end(), 100'299U) == 1;
+  });
+  if (!all) GTEST_SKIP() << "accounts of its own are for root to have";
+  EXPECT_TRUE(*all);
+}
+
+TEST(Accounts, OfAUserInMoreGroupsThanTheKernelTakesAreNotKnown) {
+  const auto unknown =
+      with_accounts("joiner:x:7000:7000:::\n", groups_of_joiner(66'000), [] { return !login_groups(7000); });
+  if (!unknown) GTEST_SKIP() << "accounts of its own are for root to have";
+  EXPECT_TRUE(*unknown);
 }
 
 }  // namespace
