@@ -5,6 +5,7 @@
 #include "ipc/base/pidfd.hpp"
 #include "ipc/transport/unix_listener.hpp"
 #include "ipc/wire/limits.hpp"
+#include "tests/support/limits.hpp"
 #include "tests/support/recorded_log.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -19,10 +20,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fcntl.h>
 #include <grp.h>
+#include <optional>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -887,14 +887,10 @@ TEST_F(HttpServerTest, WaitsWithNewConnectionsWhileThereAreNoDescriptors) {
   serve(k_roomy);
   const auto fd = connect();
   send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::optional<test::FewDescriptors> none(std::in_place);
   io_.run_for(std::chrono::milliseconds(20));
   EXPECT_EQ(server_->connections(), 0U);
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  none.reset();
   EXPECT_THAT(log_.str(), HasSubstr("cannot accept connections: Too many open files"));
   EXPECT_THAT(receive(fd), HasSubstr("GET /x")) << "it was not lost";
 }
@@ -905,13 +901,9 @@ TEST_F(HttpServerTest, GivesUpASilentConnectionWhereThereAreNoDescriptors) {
   io_.run_for(std::chrono::milliseconds(2));
   const auto fd = connect();
   send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  const rlimit none{static_cast<rlim_t>(next.get()), before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::optional<test::FewDescriptors> none(std::in_place);
   io_.run_for(std::chrono::milliseconds(20));
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  none.reset();
   EXPECT_THAT(receive(fd), HasSubstr("GET /x"));
   EXPECT_TRUE(closed(silent));
 }

@@ -672,5 +672,108 @@ TEST(SecretService, AsksAgainWhereTheKeyringDoesNotKnowItsClientYet) {
   EXPECT_FALSE(read->has_value());
 }
 
+TEST(SecretService, WhateverIsRefusedOnTheWayNothingIsTakenForMissingOrForDone) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const std::map<std::string, std::string> found = {{"SearchItems", k_three_items},
+                                                    {"Modified", "(<uint64 1>,)"},
+                                                    {"Attributes", "(<{'profile': 'prod'}>,)"},
+                                                    {"OpenSession", k_session}},
+                                           empty = {{"SearchItems", k_no_item},
+                                                    {"Collections", k_two_collections},
+                                                    {"Locked", "(<false>,)"},
+                                                    {"ReadAlias", "(objectpath '/collection/1',)"},
+                                                    {"OpenSession", k_session}};
+  const auto but = [](std::map<std::string, std::string> replies, const std::string& method,
+                      const std::string& reply) {
+    replies[method] = reply;
+    return answers(std::move(replies));
+  };
+  const std::string refused = "org.example.Error.Whatever", words = "the keyring (secret service) refused";
+  for (const std::string method : {"SearchItems", "Modified", "OpenSession", "GetSecret"}) {
+    const FakeService service(session, but(found, method, refused));
+    const auto read = records.read("prod");
+    ASSERT_FALSE(read) << method;
+    // libsecret, which opens the session, keeps the words and not that they are the service's.
+    const auto& said = method == "OpenSession" ? "the keyring (secret service) could not be asked" : words;
+    expect_error(read.error(), ErrorCode::store_locked, said);
+  }
+  for (const std::string method : {"Collections", "Locked"}) {
+    const FakeService service(session, but(empty, method, refused));
+    const auto read = records.read("prod");
+    ASSERT_FALSE(read) << method;
+    expect_error(read.error(), ErrorCode::store_locked, words);
+  }
+  {
+    const FakeService service(session, but(found, "Attributes", refused));
+    ASSERT_FALSE(records.profiles());
+    expect_error(records.profiles().error(), ErrorCode::store_locked, words);
+  }
+  for (const std::string method : {"ReadAlias", "CreateItem"}) {
+    const FakeService service(session, but(empty, method, refused));
+    const auto replaced = records.replace("prod", record_of("secret"));
+    ASSERT_FALSE(replaced) << method;
+    EXPECT_NE(replaced.error().detail.find(words), std::string::npos) << replaced.error().detail;
+  }
+}
+
+TEST(SecretService, WhatGoesAwayInTheMidstOfAWriteIsSaid) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  {
+    const FakeService service(
+        session, answers({{"SearchItems", k_one_item}, {"OpenSession", k_session}, {"SetSecret", k_gone}}));
+    expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store,
+                 "the keyring's item was deleted meanwhile; try again");
+  }
+  std::map<std::string, std::string> empty = {{"SearchItems", k_no_item},
+                                              {"Collections", "(<@ao []>,)"},
+                                              {"ReadAlias", "(objectpath '/collection/1',)"},
+                                              {"OpenSession", k_session}};
+  {
+    const FakeService service(session, answers(empty));
+    expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store,
+                 "the keyring's default collection was deleted meanwhile; try again");
+  }
+  empty.erase("ReadAlias");
+  const FakeService service(session, answers(empty));
+  expect_error(records.replace("prod", record_of("secret")).error(), ErrorCode::store_locked,
+               "gave an answer that makes no sense");
+}
+
+TEST(SecretService, AServiceThatSaysThatItIsLockedOrNotThereIsBelieved) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  for (const auto& [error, words] : std::map<std::string, std::string>{
+           {"org.freedesktop.Secret.Error.IsLocked", "is locked; unlock it"},
+           {"org.freedesktop.DBus.Error.NameHasNoOwner", "no keyring (secret service) runs"}}) {
+    const FakeService service(session, [&error](const FakeService::Call&) { return error; });
+    expect_refused(records, words);
+  }
+}
+
+TEST(SecretService, ASecretThatCannotBeUnsealedIsNoRecord) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const FakeService service(
+      session,
+      answers({{"SearchItems", k_one_item},
+               {"OpenSession", k_session},
+               {"GetSecret", "((objectpath '/session/1', [byte 1], [byte 1, 2, 3], 'text/plain'),)"}}));
+  const auto read = records.read("prod");
+  ASSERT_FALSE(read);
+  expect_error(read.error(), ErrorCode::store_locked, "gave an answer that makes no sense");
+}
+
+TEST(SecretService, ALockedItemThatDoesNotSayWhoseItIsMayBeOurs) {
+  const KeyringSession session(KeyringSession::Keyring::none);
+  auto records = store_at(k_state);
+  const FakeService service(session, answers({{"SearchItems", "(@ao [], [objectpath '/item/1'])"},
+                                              {"Attributes", "(<@a{ss} {}>,)"}}));
+  const auto listed = records.profiles();
+  ASSERT_FALSE(listed);
+  expect_error(listed.error(), ErrorCode::store_locked, "the keyring (secret service) is locked");
+}
+
 }  // namespace
 }  // namespace fob::store

@@ -5,11 +5,9 @@
 #include "daemon/broker/surroundings_watch.hpp"
 #include "tests/component/broker_fixture.hpp"
 #include "tests/support/fake_manager.hpp"
+#include "tests/support/limits.hpp"
 
 #include <gmock/gmock.h>
-
-#include <fcntl.h>
-#include <sys/resource.h>
 
 namespace fob::broker {
 namespace {
@@ -145,12 +143,6 @@ TEST_F(SurroundingsWatchTest, ASleepIsSaidAndEndsAWait) {
   EXPECT_EQ(exchanges_, 2);
 }
 
-// What fobd has open, and so how low its limit must be for it to get no more.
-rlim_t next_descriptor() {
-  const UniqueFd next(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  return static_cast<rlim_t>(next.get());
-}
-
 TEST_F(SurroundingsWatchTest, OfNetworksNobodyTellsOfIsSaidOnceAndTheProfileGoesOn) {
   failure_.reset();
   const auto broker = waiting_broker();
@@ -159,17 +151,14 @@ TEST_F(SurroundingsWatchTest, OfNetworksNobodyTellsOfIsSaidOnceAndTheProfileGoes
   clock_.advance(101s);
   ASSERT_FALSE(run((*broker->keeper("p"))->refresh()));
   ASSERT_TRUE(broker->minds_network());
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit none{next_descriptor(), before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  watch.adjust();
-  const std::string first = logged_.str();
-  watch.adjust();
-  const std::string second = logged_.str();
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-  EXPECT_THAT(first, HasSubstr("the kernel does not tell of networks"));
-  EXPECT_EQ(second, first);
+  {
+    const test::FewDescriptors none;
+    watch.adjust();
+    const std::string once = logged_.str();
+    EXPECT_THAT(once, HasSubstr("the kernel does not tell of networks"));
+    watch.adjust();
+    EXPECT_EQ(logged_.str(), once);
+  }
   failure_.reset();
   EXPECT_TRUE(run((*broker->keeper("p"))->refresh()));
 }

@@ -205,5 +205,24 @@ TEST(CredentialForm, TwoValuesMakeACredentialLikewise) {
   EXPECT_FALSE(make_credential(k_id, "a b"));
 }
 
+TEST(CredentialForm, TextBesideItMayBeInAnyLanguage) {
+  for (const std::string note : {"\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x94\x91", "\xf4\x8f\xbf\xbf"})
+    expect_read("# " + note + "\nCLIENT_ID=" + k_id + "\nCLIENT_SECRET=" + k_secret);
+  for (const std::string broken :
+       {"\xc3(", "\xe2\x82(", "\xf0\x9f\x94(", "\xf5\x80\x80\x80", "\xc0\x80", "\x80", "\xf0\x9f\x94"})
+    expect_refused("# " + broken + "\nCLIENT_ID=" + k_id + "\nCLIENT_SECRET=" + k_secret,
+                   "this is not text in UTF-8");
+}
+
+TEST(CredentialForm, NamesMayBeJoinedInAnyWay) {
+  for (const std::string joint : {"", "_", "-", ".", " "})
+    expect_read("client" + joint + "id=" + k_id + "\nCLIENT" + joint + "SECRET=" + k_secret);
+}
+
+TEST(CredentialForm, AQuoteThatIsNotClosedIsOfTheValue) {
+  expect_read("CLIENT_ID=" + k_id + "\nCLIENT_SECRET=\"" + k_secret, k_id, "\"" + k_secret);
+  expect_read("CLIENT_ID=" + k_id + "\nCLIENT_SECRET='" + k_secret, k_id, "'" + k_secret);
+}
+
 }  // namespace
 }  // namespace fob::store

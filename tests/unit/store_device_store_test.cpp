@@ -3,12 +3,15 @@
 #include "daemon/store/device_store.hpp"
 #include "daemon/store/record_text.hpp"
 #include "ipc/base/file.hpp"
+#include "tests/support/limits.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
+#include <vector>
 
 namespace fob::store {
 namespace {
@@ -20,7 +23,8 @@ using wire::Slot;
 struct Memory {
   std::map<std::string, std::string> texts;
   bool away = false;
-  bool corrupts = false;
+  std::function<void(Record&)> mangle;  ///< what it makes of what it is given
+  bool away_after_write = false;
   std::function<void()> before_write = [] {};
 };
 
@@ -39,9 +43,14 @@ class MemoryRecords final : public RecordStore {
   Result<void> replace(const std::string& profile, const Record& record) override {
     memory_.before_write();
     if (memory_.away) return fail(ErrorCode::store_locked, "it is locked");
-    memory_.texts[profile] = std::string(encode_record(record, profile).value().reveal());
-    if (memory_.corrupts)
-      memory_.texts[profile].replace(memory_.texts[profile].find("counter\":1"), 10, "counter\":9");
+    const auto text = encode_record(record, profile).value();
+    memory_.texts[profile] = std::string(text.reveal());
+    if (memory_.mangle) {
+      Record other = decode_record(text.reveal(), profile).value();
+      memory_.mangle(other);
+      memory_.texts[profile] = std::string(encode_record(other, profile).value().reveal());
+    }
+    memory_.away = memory_.away || memory_.away_after_write;
     return {};
   }
   Result<void> erase(const std::string& profile) override {
@@ -148,12 +157,154 @@ TEST_F(DeviceStoreTest, MigrationRefusesWhatIsNotThereAndStoresThatAreNot) {
 
 TEST_F(DeviceStoreTest, AStoreThatGivesBackSomethingElseGetsNothing) {
   enrol("prod", "old");
-  keyring_.corrupts = true;
-  const auto moved = store().migrate("prod", StoreKind::secret_service);
-  ASSERT_FALSE(moved);
-  EXPECT_NE(moved.error().detail.find("prod stays in the store \"file\""), std::string::npos);
+  enrol("prod", "new");
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("waits")}, {true, 7}));
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("tried")}, {}));
+  const std::string before = file_.texts.at("prod");
+  const auto current_of = [](Record& record) -> KeptCredential& { return record.slots.at(Slot::current); };
+  const std::vector<std::function<void(Record&)>> manglings = {
+      [](Record& record) { record.counter += 8; },
+      [](Record& record) { record.bundle_serial += 8; },
+      [](Record& record) { record.set_aside.reset(); },
+      [](Record& record) { record.set_aside->credential.secret = SecretBytes::copy_of("other"); },
+      [](Record& record) { record.slots.erase(Slot::previous); },
+      [&](Record& record) { current_of(record).version -= 1; },
+      [&](Record& record) { current_of(record).stored_at += std::chrono::milliseconds(1); },
+      [&](Record& record) { current_of(record).origin.bundle_serial = 8; },
+      [&](Record& record) { current_of(record).credential.client_id = "other"; },
+      [&](Record& record) { current_of(record).credential.secret = SecretBytes::copy_of("other"); },
+      [](Record& record) {
+        auto staged = record.slots.extract(Slot::next);
+        record.slots.erase(Slot::previous);
+        staged.key() = Slot::previous;
+        record.slots.insert(std::move(staged));
+      }};
+  for (std::size_t i = 0; i < manglings.size(); ++i) {
+    keyring_.mangle = manglings[i];
+    const auto moved = store().migrate("prod", StoreKind::secret_service);
+    ASSERT_FALSE(moved) << i;
+    EXPECT_NE(moved.error().detail.find("prod stays in the store \"file\""), std::string::npos) << i;
+    EXPECT_EQ(file_.texts.at("prod"), before) << i;
+    EXPECT_TRUE(keyring_.texts.empty()) << i;
+  }
+  keyring_.mangle = nullptr;
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved);
+  EXPECT_EQ(keyring_.texts.at("prod"), before);
+}
+
+TEST_F(DeviceStoreTest, ACopyThatCannotBeReadBackCountsForNothing) {
+  enrol("prod", "old");
+  keyring_.away_after_write = true;
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().detail, "it is locked");
   EXPECT_EQ(current(), "old");
+  EXPECT_FALSE(store().list()->notes.empty()) << "it may be there";
+  keyring_.away = keyring_.away_after_write = false;
+  enrol("prod", "new");
+  EXPECT_TRUE(keyring_.texts.empty()) << "and goes with the next step";
+}
+
+TEST_F(DeviceStoreTest, ThereIsNoOtherMoveWhileAnOldCopyIsElsewhere) {
+  Memory sealed;
+  const auto three = [&] {
+    std::vector<std::unique_ptr<RecordStore>> stores;
+    stores.push_back(std::make_unique<MemoryRecords>(StoreKind::file, file_));
+    stores.push_back(std::make_unique<MemoryRecords>(StoreKind::secret_service, keyring_));
+    stores.push_back(std::make_unique<MemoryRecords>(StoreKind::systemd_creds, sealed));
+    return DeviceStore(vault(), {StoreKind::file, false}, std::move(stores), clock_);
+  };
+  enrol("prod", "old");
+  keyring_.before_write = [this] { file_.away = true; };
+  ASSERT_EQ(three().migrate("prod", StoreKind::secret_service).value(), Move::moved_copy_stays);
+  const auto refused = three().migrate("prod", StoreKind::systemd_creds);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::store_locked);
+  EXPECT_NE(refused.error().detail.find("an old copy of prod is still in the store \"file\""),
+            std::string::npos);
+  EXPECT_TRUE(sealed.texts.empty());
+  file_.away = false;
+  EXPECT_EQ(three().migrate("prod", StoreKind::systemd_creds).value(), Move::moved);
+  EXPECT_EQ(file_.texts.size() + keyring_.texts.size(), 0U);
+}
+
+TEST_F(DeviceStoreTest, WhereNothingIsToBeMovedTheConfiguredStoreIsBegunWith) {
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("s")}, {true, 7}));
+  file_.texts["prod"] = "garbage";
+  ASSERT_TRUE(store().remove("prod", Unread::keep)) << "it is damaged";
+  EXPECT_EQ(store(k_configured_keyring).stage("prod", {"id", SecretBytes::copy_of("new")}, {}).value(), 2U);
+  EXPECT_TRUE(file_.texts.empty());
+  EXPECT_EQ(keyring_.texts.size(), 1U);
+}
+
+TEST_F(DeviceStoreTest, AProfileWithoutAPlaceMovesToTheConfiguredStoreAllTheSame) {
+  enrol("prod", "old");
+  std::filesystem::remove(vault() / "placement.json");
+  enrol("prod", "new", k_configured_keyring);
+  EXPECT_TRUE(file_.texts.empty());
+  EXPECT_EQ(store(k_configured_keyring).load("prod", Slot::previous)->version, 1U);
+}
+
+TEST_F(DeviceStoreTest, AStoreThatIsAwayStopsEachStepAndLosesNothing) {
+  enrol("prod", "old");
+  const std::string before = file_.texts.at("prod");
+  file_.away = true;
+  EXPECT_EQ(store(k_configured_keyring).stage("prod", {"id", SecretBytes::copy_of("new")}, {}).error().detail,
+            "it is locked")
+      << "what is to be moved cannot be read";
+  EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().detail, "it is locked");
+  EXPECT_EQ(store().commit("prod", 1).error().detail, "it is locked");
+  EXPECT_EQ(store().remove("prod", Unread::forget).error().detail, "it is locked") << "nor can it be erased";
+  std::filesystem::remove(vault() / "placement.json");
+  EXPECT_EQ(store().load("prod", Slot::current).error().detail, "it is locked") << "it may be there";
+  EXPECT_EQ(file_.texts.at("prod"), before);
   EXPECT_TRUE(keyring_.texts.empty());
+}
+
+TEST_F(DeviceStoreTest, WhereThePlacementCannotBeWrittenNothingIsChanged) {
+  enrol("prod", "old");
+  const std::string before = file_.texts.at("prod");
+  {
+    const test::FullDisk full;
+    EXPECT_FALSE(store().stage("prod", {"id", SecretBytes::copy_of("new")}, {}));
+    EXPECT_FALSE(store().migrate("prod", StoreKind::secret_service));
+    EXPECT_TRUE(keyring_.texts.empty()) << "a copy is announced before it is made";
+  }
+  std::optional<test::FullDisk> full;
+  keyring_.before_write = [&] { full.emplace(); };
+  EXPECT_FALSE(store().migrate("prod", StoreKind::secret_service)) << "the disk is full by then";
+  full.reset();
+  keyring_.before_write = [] {};
+  EXPECT_EQ(current(), "old");
+  EXPECT_EQ(file_.texts.at("prod"), before);
+  enrol("prod", "new");
+  EXPECT_EQ(current(), "new");
+  EXPECT_TRUE(keyring_.texts.empty()) << "the copy that did not count is gone";
+}
+
+TEST_F(DeviceStoreTest, ALeftoverThatCannotBeNotedAsGoneStopsTheStep) {
+  enrol("prod", "old");
+  keyring_.before_write = [this] { file_.away = true; };
+  ASSERT_EQ(store().migrate("prod", StoreKind::secret_service).value(), Move::moved_copy_stays);
+  file_.away = false;
+  keyring_.before_write = [] {};
+  const test::FullDisk full;
+  EXPECT_FALSE(store().stage("prod", {"id", SecretBytes::copy_of("new")}, {}));
+  EXPECT_FALSE(store().commit("prod", 1));
+  EXPECT_FALSE(store().migrate("prod", StoreKind::file));
+  EXPECT_EQ(current(), "old");
+}
+
+TEST_F(DeviceStoreTest, WhatABundleBroughtIsToldByItsSerial) {
+  enrol("prod", "old");
+  ASSERT_TRUE(store().stage("prod", {"id", SecretBytes::copy_of("of-5")}, {false, 5}));
+  const auto standing = store().bundle_standing("prod", 5).value();
+  EXPECT_EQ(standing.slot, Slot::next);
+  EXPECT_EQ(standing.version, 2U);
+  EXPECT_TRUE(standing.on_trial);
+  EXPECT_FALSE(store().bundle_standing("prod", 4)->slot) << "of another one nothing is there";
+  EXPECT_FALSE(store().bundle_standing("prod", 0)->slot) << "0 is none";
+  ASSERT_TRUE(store().commit("prod", 2));
+  EXPECT_EQ(store().bundle_standing("prod", 5)->slot, Slot::current);
+  EXPECT_FALSE(store().bundle_standing("prod", 5)->on_trial);
 }
 
 TEST_F(DeviceStoreTest, AnOldCopyThatCannotBeDeletedIsNamedAndGoesWithTheNextStep) {
@@ -260,6 +411,18 @@ TEST_F(DeviceStoreTest, AStoreThatIsAwayHidesNotTheOthers) {
   const auto listing = store().list().value();
   ASSERT_EQ(listing.slots.size(), 1U);
   EXPECT_EQ(listing.unreadable.at(0).detail, "it is locked");
+}
+
+TEST_F(DeviceStoreTest, RecordsThatCannotBeReadAreToldOnceForEachReason) {
+  for (const auto* profile : {"a", "b", "c"}) enrol(profile, "s");
+  file_.texts["a"] = file_.texts["b"] = "garbage";
+  file_.texts["c"] = "{}";
+  file_.texts["d"] = "not even enrolled";
+  std::filesystem::remove(vault() / "placement.json");
+  const auto listing = store().list().value();
+  ASSERT_EQ(listing.unreadable.size(), 3U);
+  EXPECT_NE(listing.unreadable[0].detail, listing.unreadable[1].detail);
+  EXPECT_TRUE(listing.slots.empty());
 }
 
 TEST_F(DeviceStoreTest, TheDevicesOwnKeysAreNoCredentialToShow) {
