@@ -169,7 +169,7 @@ std::optional<Rule> Policy::granted_by(const Decision& decision) const {
 }
 
 bool Policy::is_in_force(const std::optional<Rule>& rule, std::string_view profile) const {
-  if (!rule || rules_.empty()) return !rule && rules_.empty();
+  if (!rule) return rules_.empty();
   return std::any_of(rules_.begin(), rules_.end(), [&](Rule candidate) {
     candidate.where = rule->where;
     return grants(candidate, profile) && candidate == *rule;

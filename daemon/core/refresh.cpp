@@ -46,8 +46,7 @@ nanoseconds default_min_ttl(nanoseconds lifetime) {
 
 Actions Refresh::on_start(BootTime now) {
   if (now.time_since_epoch() < k_booting) in_herd_ = true;
-  if (exchanging_ || token(now) || !wants_keeping()) return settled(now);
-  return attempt(now);
+  return wants_keeping() ? attempt(now) : settled(now);
 }
 
 Actions Refresh::on_resumed(BootTime now, Resumption left) {
@@ -81,7 +80,7 @@ Actions Refresh::on_settings_changed(BootTime now, RefreshSettings settings, boo
 
 Actions Refresh::on_timer(BootTime now) {
   if (exchanging_ && give_up_at_ && now >= *give_up_at_) return give_up(now);
-  if (exchanging_ || !next_attempt_ || now < *next_attempt_) return settled(now);
+  if (!next_attempt_ || now < *next_attempt_) return settled(now);
   if (idle(now)) return sleep(now);
   return hastened_ ? attempt_for_change(now) : attempt(now);
 }
@@ -102,7 +101,7 @@ Actions Refresh::on_token(BootTime now, TokenPtr token, double unit) {
   probe_.reset();
   pacing_.reset();
   // An exchange that began before the change says nothing about the credential after it.
-  if (std::exchange(again_, false)) return attempt(now);
+  if (again_) return attempt(now);
   removal_suspected_ = false;
   in_herd_ = false;
   return wants_keeping() ? attempt_at(now, refresh_at_, Reason::refresh) : sleep(now);
@@ -121,7 +120,7 @@ Actions Refresh::on_failure(BootTime now, Failure failure, double unit) {
   if (failure.retry_after) wait += *failure.retry_after;
   const bool may_be_mended = !failure.retry_after && changes_may_mend(failure.code);
   last_failure_ = std::move(failure);
-  if (std::exchange(again_, false)) return attempt(now);
+  if (again_) return attempt(now);
   if (way_changed_) {
     backoff_.reset();
     probe_.reset();
@@ -192,8 +191,8 @@ Refresh::Answer Refresh::on_demand(BootTime now, std::optional<nanoseconds> min_
 }
 
 const Token* Refresh::on_plain_demand(BootTime now, std::optional<nanoseconds> min_ttl) {
-  // What has not been published yet, or sleeps, takes more than this.
-  if (!token_ || published_.token != token_ || asleep()) return nullptr;
+  // One that sleeps takes more than this.
+  if (!token_ || asleep()) return nullptr;
   const nanoseconds left = token_->left(now);
   if (left <= nanoseconds(0) || left < min_ttl.value_or(default_min_ttl(token_->lifetime()))) return nullptr;
   last_demand_ = now;

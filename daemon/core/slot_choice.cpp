@@ -108,7 +108,6 @@ SlotChoice::Step SlotChoice::other_works(Slot slot, std::uint64_t version) {
   known.offer = Offer{slot, version};
   if (used_already) return Take{slot};
   if (run_.current_failure->code == ErrorCode::no_credential) return refuse();
-  known.tried.set(static_cast<std::size_t>(slot));
   if (!auto_fallback_) return refuse();
   known.fallback = slot;
   return Take{slot};

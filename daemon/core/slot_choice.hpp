@@ -94,7 +94,7 @@ class SlotChoice {
     std::optional<Failure> staged_refusal;
     // Since the current one was first refused:
     bool current_refused = false;
-    std::bitset<3> tried;  ///< the others that have given an answer which stands
+    std::bitset<3> tried;  ///< the others that have failed for good
     std::optional<Offer> offer;
     std::optional<Slot> fallback;
   };

@@ -165,6 +165,22 @@ TEST_F(SlotChoiceTest, OneThatWasLeftAloneStandsInWhereThatIsAllowed) {
   EXPECT_EQ(choice_.fallback(), next);
 }
 
+TEST_F(SlotChoiceTest, AStagedOneThatWorksStandsInBeforeThePreviousOneHoweverItsPromotionsWent) {
+  choice_ = SlotChoice("p", true);
+  promotion_ = Promotion::left_alone;
+  hold(k_rejected, version(2), version(1));
+  EXPECT_EQ(taken(), next);
+  promotion_ = Promotion::failed;
+  hold(k_rejected, version(3), version(1));
+  EXPECT_EQ(taken(), next);
+  promotion_ = Promotion::left_alone;
+  hold(no(ErrorCode::unreachable), version(3), version(1));
+  EXPECT_EQ(failed().code, ErrorCode::unreachable);
+  hold(k_rejected, version(3), version(1));
+  EXPECT_EQ(taken(), next) << "that it worked once is no reason not to ask it again";
+  EXPECT_THAT(asked_, ElementsAre(current, next));
+}
+
 TEST_F(SlotChoiceTest, AnotherOneThatIsStagedLaterIsPromotedAllTheSame) {
   promotion_ = Promotion::left_alone;
   hold(version(1), version(2), k_empty);
