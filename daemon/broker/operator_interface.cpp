@@ -25,10 +25,6 @@ using wire::Json;
 constexpr std::size_t k_max_method = 16;
 constexpr std::size_t k_max_path = 64;
 
-Json whole_seconds(const std::optional<std::chrono::nanoseconds>& time) {
-  return time ? Json(std::chrono::ceil<seconds>(*time).count()) : Json(nullptr);
-}
-
 class OperatorInterface {
  public:
   OperatorInterface(Broker& broker, const Clock& clock, Operators operators, Sockets sockets)
@@ -196,10 +192,11 @@ class OperatorInterface {
     if (!outcome) return problem_response(outcome.error());
     const core::Token& token = **outcome;
     Response response;
-    response.body = wire::dump({{"profile", keeper.profile()},
-                                {"fingerprint", token.fingerprint},
-                                {"expires_in", whole_seconds(token.left(clock_.boot_now()))},
-                                {"credential_version", token.credential_version}});
+    response.body =
+        wire::dump({{"profile", keeper.profile()},
+                    {"fingerprint", token.fingerprint},
+                    {"expires_in", std::chrono::ceil<seconds>(token.left(clock_.boot_now())).count()},
+                    {"credential_version", token.credential_version}});
     return response;
   }
 

@@ -120,7 +120,6 @@ std::optional<WallTime> from_epoch(double value) {
   // NaN fails the comparison as well.
   if (!(value > 0 && value <= k_last_milliseconds)) return std::nullopt;
   const double in_milliseconds = value < k_first_milliseconds ? value * 1000 : value;
-  if (in_milliseconds > k_last_milliseconds) return std::nullopt;
   return WallTime(milliseconds(static_cast<std::int64_t>(std::floor(in_milliseconds))));
 }
 

@@ -425,5 +425,78 @@ TEST_F(BrokerTest, WhatIsNotListedIsRefused) {
   EXPECT_EQ(ask(handler, "GET", "/v1/token?nope=1").status, 400);
 }
 
+TEST_F(BrokerTest, AnotherWayToTheAuthorityIsTriedAtOnceAndTheSameOneIsNot) {
+  const std::string profile = "[profile.p]\nscopes = [\"query\"]\nendpoint = \"https://auth.example/\"\n";
+  for (const std::string& change : std::vector<std::string>{
+           "proxy = \"http://127.0.0.1:3128\"\n", "client_auth = \"post\"\nauthority = \"oauth2\"\n",
+           std::string("pin_sha256 = \"") + std::string(43, 'A') + "=\"\n", "ca_file = \"ca.pem\"\n"}) {
+    const std::string kind = change.find("oauth2") == std::string::npos ? "" : "authority = \"oauth2\"\n";
+    failure_ = fails(ErrorCode::unreachable, "no network");
+    exchanges_ = 0;
+    const auto broker = make_broker(profile + kind);
+    run_until([&] { return exchanges_ == 1 && !broker->exchanging(); });
+    ASSERT_TRUE(reload_with(*broker, profile + kind + "auto_fallback = false\n")) << change;
+    io_.poll();
+    EXPECT_EQ(exchanges_, 1) << "nothing about the way is another";
+    ASSERT_TRUE(reload_with(*broker, profile + change)) << change;
+    run_until([&] { return exchanges_ == 2; });
+    EXPECT_EQ(exchanges_, 2) << change;
+  }
+}
+
+TEST_F(BrokerTest, AProfileThatIsRefreshedOnDemandIsNoTroubleWithoutAToken) {
+  const auto broker = make_broker("[profile.p]\nrefresh = \"on-demand\"\n");
+  const auto health = app_interface(*broker, clock_);
+  EXPECT_EQ(ask(health, "GET", "/healthz").status, 200);
+  EXPECT_EQ(exchanges_, 0);
+  EXPECT_THAT(ask(health, "GET", "/healthz").body, HasSubstr("\"state\":\"idle\""));
+  EXPECT_THAT(ask(health, "GET", "/v1/profiles").body, HasSubstr("\"state\":\"idle\""));
+  ASSERT_EQ(ask(health, "GET", "/v1/token").status, 200);
+  EXPECT_THAT(ask(health, "GET", "/v1/profiles").body, HasSubstr("\"expires_in\":100"));
+}
+
+TEST_F(BrokerTest, WhatAPredecessorLeftIsServedWithoutAnExchange) {
+  EXPECT_TRUE(replace_file(config_file(), k_config, 0600, ErrorCode::config));
+  auto config = config::load(config_file());
+  ASSERT_TRUE(config);
+  Surroundings around = surroundings();
+  const BootTime now = clock_.boot_now();
+  around.recall = [&](const auto&, const auto&) {
+    return core::Resumption{
+        std::make_shared<core::Token>(core::Token{"left", "f1", {"query"}, 1, now, now + 90s, {}}), now + 60s,
+        std::nullopt, std::nullopt};
+  };
+  Broker broker(std::move(*config), config_file(), ::geteuid(), around);
+  EXPECT_THAT(ask(app_interface(broker, clock_), "GET", "/v1/token").body, HasSubstr("\"left\""));
+  EXPECT_EQ(exchanges_, 0);
+  current_version_ = 2;
+  ASSERT_TRUE(run((*broker.keeper("p"))->refresh()));
+  EXPECT_THAT(logged_.str(), HasSubstr("tokens are of credential version 2 now, before of 1"));
+}
+
+TEST_F(BrokerTest, RepeatsAreToldOfThoughNothingFollows) {
+  std::vector<core::AuditRecord> told;
+  // The timer goes by the device's own clock: their minute is over there in a moment.
+  clock_.set_boot(SystemClock().boot_now() - 60s + 50ms);
+  const auto audit = std::make_shared<Audit>(
+      io_.get_executor(), clock_, [&](const core::AuditRecord& record) { told.push_back(record); });
+  core::AuditRecord record;
+  record.what = "token";
+  record.profile = "p";
+  for (int i = 0; i < 3; ++i) audit->note(record);
+  ASSERT_EQ(told.size(), 1U);
+  clock_.advance(60s);
+  Audit::Follower follower(audit);
+  EXPECT_TRUE(run(follower.change(std::chrono::seconds(0)))) << "what was there before";
+  run_until([&] { return told.size() == 2; });
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told.back().repeats, 2U);
+  EXPECT_TRUE(run(follower.change(std::chrono::seconds(0)))) << "who follows is told, too";
+  audit->end();
+  io_.restart();
+  io_.run();
+  EXPECT_EQ(told.size(), 2U) << "nothing is waited for any more";
+}
+
 }  // namespace
 }  // namespace fob::broker

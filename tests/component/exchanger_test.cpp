@@ -4,6 +4,7 @@
 #include "ipc/base/unique_fd.hpp"
 #include "ipc/wire/exchange_line.hpp"
 #include "ipc/wire/json.hpp"
+#include "ipc/wire/probe_line.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <gtest/gtest.h>
@@ -13,10 +14,13 @@
 #include <array>
 #include <fcntl.h>
 #include <fstream>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdexcept>
 #include <string>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -94,7 +98,13 @@ Outcome run(const std::vector<std::string>& arguments, const std::string& input,
 // Takes one connection, reads one request, sends fixed bytes and hangs up.
 class OneAnswer {
  public:
-  explicit OneAnswer(std::string answer) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  struct Manner {
+    std::string heard = "\r\n\r\n{}";  ///< what a whole request ends with; "": whatever comes
+    bool resets = false;               ///< hangs up as a host does that has crashed
+  };
+  explicit OneAnswer(std::string answer) : OneAnswer(std::move(answer), Manner()) {}
+  OneAnswer(std::string answer, Manner manner)
+      : manner_(std::move(manner)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -128,7 +138,7 @@ class OneAnswer {
     const UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!peer) return;
     std::array<char, 4096> chunk{};
-    while (request_.find("\r\n\r\n{}") == std::string::npos) {
+    while (request_.empty() || request_.find(manner_.heard) == std::string::npos) {
       const ssize_t n = ::read(peer.get(), chunk.data(), chunk.size());
       if (n <= 0) return;
       request_.append(chunk.data(), static_cast<std::size_t>(n));
@@ -138,8 +148,14 @@ class OneAnswer {
       if (n <= 0) return;
       rest.remove_prefix(static_cast<std::size_t>(n));
     }
+    if (!manner_.resets) return;
+    // What was sent is to be read before the end of it is heard of.
+    for (int unread = 1; unread > 0 && ::ioctl(peer.get(), SIOCOUTQ, &unread) == 0;) ::sched_yield();
+    const linger at_once{1, 0};
+    ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
 
+  Manner manner_;
   UniqueFd listener_;
   unsigned port_ = 0;
   std::string request_;
@@ -334,6 +350,77 @@ TEST_F(ExchangerTest, TellsItsVersionAndItsUsage) {
   const auto wrong = run({"--frobnicate"}, "");
   EXPECT_EQ(wrong.status, 2);
   EXPECT_EQ(wrong.out, "");
+}
+
+TEST_F(ExchangerTest, AConnectionThatIsResetIsNoAnswer) {
+  OneAnswer crashed("", {"\r\n\r\n{}", true});
+  configure_for(crashed);
+  enrol();
+  expect_failure(ask(), ErrorCode::unreachable, "ended the connection without an answer");
+}
+
+TEST_F(ExchangerTest, WhatSpeaksNoTlsIsSaidToSpeakNone) {
+  OneAnswer plain("HTTP/1.1 400 Bad Request\r\n\r\n", {"", false}), mute("", {"", true});
+  enrol();
+  configure("[profile.prod]\nendpoint = \"https://127.0.0.1:" + plain.port() + "/\"\n");
+  expect_failure(ask(), ErrorCode::tls, "does not speak TLS 1.2 or newer");
+  configure("[profile.prod]\nendpoint = \"https://127.0.0.1:" + mute.port() + "/\"\n");
+  expect_failure(ask(), ErrorCode::unreachable, "ended the connection without an answer");
+}
+
+TEST_F(ExchangerTest, AProxyThatRefusesIsNamed) {
+  OneAnswer proxy("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", {"\r\n\r\n", false});
+  enrol();
+  configure("[profile.prod]\nendpoint = \"https://auth.example/\"\nproxy = \"http://127.0.0.1:" +
+            proxy.port() + "\"\n");
+  expect_failure(ask(), ErrorCode::unreachable, "the proxy refuses to connect us to auth.example");
+  EXPECT_EQ(proxy.request().substr(0, 29), "CONNECT auth.example:443 HTTP");
+  EXPECT_EQ(proxy.request().find("Authorization"), std::string::npos) << "the credential is not for it";
+}
+
+class ExchangerProbeTest : public ExchangerTest {
+ protected:
+  wire::Probe probe() {
+    const auto result =
+        run({"--probe", "prod", "--config", file_.string(), "--state-dir", state_.string()}, "");
+    EXPECT_EQ(result.status, 0) << result.err;
+    const auto found = wire::decode_probe(result.out.substr(0, result.out.find('\n')));
+    EXPECT_TRUE(found) << result.out;
+    return found ? *found : wire::Probe{};
+  }
+};
+
+TEST_F(ExchangerProbeTest, TellsTheAuthoritysTimeAndAsksForNoToken) {
+  OneAnswer authority("HTTP/1.1 405 Not Allowed\r\nDate: Sat, 31 Jan 2026 12:00:00 GMT\r\n\r\n",
+                      {"\r\n\r\n", false});
+  configure_for(authority);
+  const auto found = probe();
+  EXPECT_EQ(found.status, 405);
+  EXPECT_EQ(found.authority_time,
+            std::chrono::sys_days{std::chrono::year{2026} / 1 / 31} + std::chrono::hours(12));
+  EXPECT_FALSE(found.trusted_until) << "there is no certificate";
+  EXPECT_TRUE(authority.request().starts_with("HEAD /v1/m2m/token HTTP/1.1\r\n")) << authority.request();
+  EXPECT_EQ(authority.request().find("Authorization"), std::string::npos);
+}
+
+TEST_F(ExchangerProbeTest, WithoutADateTellsNoTime) {
+  OneAnswer authority("HTTP/1.1 200 OK\r\n\r\n", {"\r\n\r\n", false});
+  configure_for(authority);
+  const auto found = probe();
+  EXPECT_EQ(found.status, 200);
+  EXPECT_FALSE(found.authority_time || found.clock_skew);
+}
+
+TEST_F(ExchangerProbeTest, NamesTheStepThatFails) {
+  std::string url;
+  {
+    const OneAnswer gone("");
+    url = gone.url();
+  }
+  configure("[profile.prod]\nendpoint = \"" + url + "\"\n");
+  EXPECT_EQ(probe().failure->step, wire::ProbeStep::connection);
+  configure("[profile.other]\n");
+  EXPECT_EQ(probe().failure->step, wire::ProbeStep::configuration);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -254,6 +256,26 @@ TEST(ServiceManager, RefusesAnAddressThatIsNone) {
     ASSERT_FALSE(manager) << address;
     EXPECT_THAT(manager.error().detail, HasSubstr("NOTIFY_SOCKET"));
   }
+}
+
+TEST(ServiceManager, MayListenInTheAbstractNamespace) {
+  const UniqueFd listens(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const std::string name = "@fob-test-" + std::to_string(::getpid());
+  sockaddr_un address{AF_UNIX, {}};
+  name.copy(address.sun_path, name.size());
+  address.sun_path[0] = '\0';
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  ASSERT_EQ(::bind(listens.get(), reinterpret_cast<const sockaddr*>(&address), length), 0);
+  const auto manager = ServiceManager::of(
+      [&](const char* variable) {
+        return std::strcmp(variable, "NOTIFY_SOCKET") == 0 ? std::optional(name) : std::nullopt;
+      },
+      1);
+  ASSERT_TRUE(manager) << manager.error().detail;
+  ASSERT_TRUE(manager->ready());
+  std::array<char, 100> text{};
+  EXPECT_EQ(::recv(listens.get(), text.data(), text.size(), 0), 7);
+  EXPECT_STREQ(text.data(), "READY=1");
 }
 
 TEST(ServiceManager, ThatIsNotThereIsToldNothing) {

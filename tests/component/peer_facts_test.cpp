@@ -67,13 +67,16 @@ class PeerFactsTest : public ::testing::Test {
     wire::WitnessAnswer answer;
     if (!tells_) co_return answer;
     if (question.exe) answer.exe = wire::Testimony{exe_, ""};
-    if (question.exe_sha256) answer.exe_sha256 = wire::Testimony{std::nullopt, "it cannot be read"};
+    if (question.exe_sha256)
+      answer.exe_sha256 =
+          hash_ ? wire::Testimony{hash_, ""} : wire::Testimony{std::nullopt, "it cannot be read"};
     co_return answer;
   }
 
   boost::asio::io_context io_{1};
   bool tells_ = true;
   std::string exe_ = "/usr/bin/app";
+  std::optional<std::string> hash_;
 };
 
 TEST_F(PeerFactsTest, AreWhatTheWitnessTellsAndWhyItDoesNot) {
@@ -114,6 +117,19 @@ TEST_F(PeerFactsTest, OfOneThatBecameAnotherProgramAreUnknownForGood) {
   EXPECT_THAT(gathered(self(), acquaintance).exe.why_unknown(), HasSubstr("connect anew"));
   exe_ = "/usr/bin/app";
   EXPECT_THAT(gathered(self(), acquaintance).exe.why_unknown(), HasSubstr("connect anew"));
+}
+
+TEST_F(PeerFactsTest, OfOneThatBecameAnotherUnitOrOtherBytesAreUnknownForGood) {
+  const auto acquaintance = std::make_shared<Acquaintance>();
+  acquaintance->unit = Fact::known("other.service");
+  const auto here = unit_of(self().pidfd->get());
+  if (here.value()) EXPECT_THAT(gathered(self(), acquaintance).unit.why_unknown(), HasSubstr("connect anew"));
+  const auto same_path = std::make_shared<Acquaintance>();
+  hash_ = std::string(64, 'a');
+  EXPECT_EQ(gathered(self(), same_path).exe_sha256.value(), hash_);
+  hash_ = std::string(64, 'b');
+  EXPECT_THAT(gathered(self(), same_path).exe_sha256.why_unknown(), HasSubstr("connect anew"))
+      << "another program at the same path";
 }
 
 TEST_F(PeerFactsTest, ThatCannotBeToldMeanwhileAreNoChange) {

@@ -12,8 +12,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <optional>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
 
 namespace fob::broker {
 namespace {
@@ -184,6 +191,51 @@ TEST_F(UnitSocketsTest, APromotionWithoutAnAnswerHasFailed) {
     EXPECT_EQ(outcome.outcome, core::Promotion::failed);
     EXPECT_THAT(outcome.detail, HasSubstr(words));
   }
+}
+
+TEST_F(UnitSocketsTest, BehindWhatIsNoDirectoryNoCredentialIsEnrolled) {
+  const auto file = directory_.path() / "file";
+  std::ofstream(file) << "text";
+  const Exchange ask = exchange_by_socket(io_.get_executor(), file);
+  EXPECT_EQ(failure_of(run(ask({"p", wire::Slot::current}))).code, ErrorCode::no_credential);
+}
+
+TEST_F(UnitSocketsTest, ASocketOfAnotherKindIsNoUnit) {
+  const UniqueFd datagrams(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  exchanger().string().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(datagrams.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(failure_of(exchange()).code, ErrorCode::unreachable);
+}
+
+TEST_F(UnitSocketsTest, OneForWhichMoreWaitThanSystemdTakesIsGivenUpAfterThreeAttempts) {
+  const UniqueFd busy(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{AF_UNIX, {}};
+  exchanger().string().copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  ASSERT_EQ(::bind(busy.get(), name, sizeof address), 0);
+  ASSERT_EQ(::listen(busy.get(), 0), 0);
+  std::vector<UniqueFd> waiting;
+  do {
+    waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  } while (::connect(waiting.back().get(), name, sizeof address) == 0);
+  ASSERT_EQ(errno, EAGAIN);
+  const auto failure = failure_of(exchange());
+  EXPECT_EQ(failure.code, ErrorCode::store_locked);
+  EXPECT_THAT(failure.detail, HasSubstr("gives no answer"));
+}
+
+TEST_F(UnitSocketsTest, OneThatFobdMayNotAskIsNamedWithItsSocket) {
+  const FakeUnit unit(exchanger(), {}), other(promoter(), {});
+  if (::geteuid() != 0) GTEST_SKIP() << "to be somebody else is for root";
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
+  ASSERT_EQ(::seteuid(65534), 0);
+  const auto answer = exchange();
+  const auto outcome = promotion();
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(failure_of(answer).code, ErrorCode::store_locked);
+  EXPECT_THAT(failure_of(answer).detail, HasSubstr("fobd may not ask fob-exchange@p"));
+  EXPECT_THAT(outcome.detail, HasSubstr("fobd may not ask fob-promote"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // What each answer of an authority comes to: a token, or one kind with one sentence.
 #include "daemon/exchanger/answer.hpp"
 #include "ipc/wire/json.hpp"
+#include "ipc/wire/limits.hpp"
 
 #include <gtest/gtest.h>
 
@@ -158,6 +159,37 @@ TEST(Answer, StatusesMeanWhatTheBrokerActsOn) {
   expect_failure(answer(600, ""), ErrorCode::bad_answer, "600");
   expect_failure(answer(401, body), ErrorCode::rejected, "auth.example");
   expect_failure(answer(401, body), ErrorCode::rejected, "some words");
+}
+
+TEST(Answer, TheAuthoritysWordsAreFoundWhereverTheyStand) {
+  expect_failure(answer(500, R"({"error_description":"","message":"the first"})"), ErrorCode::bad_answer,
+                 "(status 500: the first)");
+  expect_failure(answer(500, R"({"error":{"message":"deep inside"}})"), ErrorCode::bad_answer,
+                 "(status 500: deep inside)");
+  for (const std::string none :
+       {R"({"error":{}})", R"({"error":{"message":5}})", R"({"error":7})", "{}", "[]"})
+    expect_failure(answer(500, none), ErrorCode::bad_answer, "(status 500)");
+}
+
+TEST(Answer, WhatIsNeitherASuccessNorARedirectIsAFailure) {
+  for (const int status : {100, 199, 400, 599})
+    expect_failure(answer(status, R"({"token":"abc","expires_in":300})"), ErrorCode::bad_answer,
+                   "(status " + std::to_string(status));
+  for (const int status : {300, 399})
+    expect_failure(answer(status, R"({"token":"abc","expires_in":300})"), ErrorCode::bad_answer,
+                   "redirects are not followed");
+  success(answer(299, R"({"token":"abc","expires_in":300})"));
+}
+
+TEST(Oauth2Answer, MayGrantNoMoreScopesThanFobTakes) {
+  std::string many;
+  for (int i = 0; i < 200; ++i) many += " s" + std::to_string(i);
+  const auto scopes =
+      success(answer(200, R"({"access_token":"abc","expires_in":300,"scope":")" + many + "\"}"),
+              config::Authority::oauth2)
+          .scopes;
+  ASSERT_EQ(scopes.size(), wire::k_max_scopes);
+  EXPECT_EQ(scopes.front(), "s0");
 }
 
 TEST(Answer, AnOauth2ServerMayRejectBy400) {

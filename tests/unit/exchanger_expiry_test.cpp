@@ -79,8 +79,8 @@ TEST(ExpirySeconds, AreNumbersOrDigits) {
   EXPECT_EQ(parse_seconds(Json("3600")), milliseconds(3'600'000));
   EXPECT_EQ(parse_seconds(Json(0)), milliseconds(0));
   EXPECT_EQ(parse_seconds(Json(-5)), milliseconds(-5000));
-  for (const auto& json :
-       {Json("1h"), Json(""), Json(" 5"), Json(true), Json(nullptr), Json(1e300), Json::array()})
+  for (const auto& json : {Json("1h"), Json(""), Json(" 5"), Json(true), Json(nullptr), Json(1e300),
+                           Json(-1e300), Json::array()})
     EXPECT_FALSE(parse_seconds(json)) << json;
 }
 

@@ -109,6 +109,8 @@ TEST(JwtTimes, OfWhatIsNoJwtAreNothing) {
     EXPECT_FALSE(jwt_times(token).iat) << token;
   }
   EXPECT_FALSE(jwt_times("x." + std::string(20000, 'A') + ".y").exp);
+  // {"exp":1e300,"iat":-1e300}
+  EXPECT_FALSE(jwt_times("x.eyJleHAiOjFlMzAwLCJpYXQiOi0xZTMwMH0.y").exp);
 }
 
 }  // namespace

@@ -97,6 +97,7 @@ TEST_F(ProbeTest, GoesNowhereForAProfileItDoesNotKnowOrACaFileItCannotRead) {
   EXPECT_EQ(probed(HttpAnswer{}, "other").failure->step, ProbeStep::configuration);
   EXPECT_EQ(asked_, "");
   std::filesystem::remove(directory_.path() / "fob.toml");
+  EXPECT_EQ(probed(HttpAnswer{}).failure->step, ProbeStep::configuration) << "there is no file at all";
   configure("[profile.prod]\nca_file = \"gone.pem\"\n");
   const auto found = probed(HttpAnswer{});
   ASSERT_TRUE(found.failure);
