@@ -114,6 +114,30 @@ TEST_F(AccessTest, TextsAreFreeOfWhatAProcessCouldForge) {
   EXPECT_EQ(audit_line(record).find('\n'), std::string::npos);
 }
 
+TEST_F(AccessTest, ALineSaysAllThatIsKnown) {
+  core::AuditRecord record;
+  record.what = "token";
+  record.peer.pid = 12;
+  EXPECT_EQ(audit_line(record), "audit: refused token to process 12 of user ?");
+  record.granted = true;
+  record.profile = "p";
+  record.grant = 2;
+  record.fingerprint = "01234567";
+  record.outcome = "urn:fob:x";
+  record.why = "because";
+  record.repeats = 3;
+  record.peer.uid = 7;
+  record.peer.unit = core::Fact::known("app.service");
+  record.peer.exe = core::Fact::known("/usr/bin/app");
+  EXPECT_EQ(audit_line(record),
+            "audit: granted token of p to process 12 of user 7, unit app.service, program /usr/bin/app, by "
+            "grant 2, "
+            "token 01234567, answered with urn:fob:x: because (the same 3 times more before)");
+  const auto json = to_json(record);
+  EXPECT_EQ(json["repeats"], 3);
+  EXPECT_EQ(json["peer_unit"], "app.service");
+}
+
 TEST_F(AccessTest, TheJournalTakesRecordsWithFields) {
   const std::string path = (directory_.path() / "journal").string();
   const UniqueFd listener(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

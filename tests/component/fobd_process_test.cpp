@@ -174,6 +174,16 @@ TEST_F(FobdProcessTest, WithoutAProfileSaysSoAndServesAllTheSame) {
   EXPECT_THAT(log(), HasSubstr("configures no profile; add one"));
 }
 
+TEST_F(FobdProcessTest, WithUnitsAsksThemAndStartsNothingItself) {
+  start({}, {{"NOTIFY_SOCKET", manager_.path()}}, {"--units"});
+  manager_.wait_for("READY=1");
+  const auto status = manager_.wait_for("STATUS=p: none (no-credential");
+  ASSERT_FALSE(status.empty());
+  EXPECT_THAT(status.back(), HasSubstr("run: fob credential add p")) << "there is no socket of its unit";
+  ::kill(pid_, SIGTERM);
+  EXPECT_EQ(end(), 0);
+}
+
 TEST_F(FobdProcessTest, AStartThatMakesNoSenseIsRefusedWithWhatIsWrong) {
   const auto refused = [&](const std::vector<HandedDescriptor>& handed,
                            std::map<std::string, std::string> variables) {

@@ -160,6 +160,7 @@ boost::asio::awaitable<Response> echo(Request request) {
     response.events = request.target == "/page" ? follow_page : leave_page;
   }
   response.body = request.method + " " + request.target + " " + request.body;
+  if (request.target == "/big") response.body = std::string(3'000'000, 'x');
   if (request.target == "/who") response.body = process_of(request.peer);
   co_return response;
 }
@@ -881,6 +882,47 @@ TEST_F(HttpServerTest, WhoSendsOnAfterARefusalIsHeardForAWhileOnly) {
   EXPECT_EQ(server_->connections(), 0U);
   EXPECT_GE(taken, 1024U * 1024);
   EXPECT_LT(taken, 4U * 1024 * 1024);
+}
+
+TEST_F(HttpServerTest, WaitsForAReaderWhoTakesALongAnswerSlowly) {
+  serve(k_roomy);
+  const auto fd = connect();
+  send(fd, "GET /big HTTP/1.1\r\nHost: fob\r\n\r\nGET /after HTTP/1.1\r\nHost: fob\r\n\r\n");
+  std::string all;
+  for (int turns = 0; turns < 2000 && all.find("GET /after") == std::string::npos; ++turns)
+    all += receive(fd);
+  EXPECT_EQ(std::count(all.begin(), all.end(), 'x'), 3'000'000);
+  EXPECT_TRUE(all.ends_with("GET /after "));
+}
+
+TEST_F(HttpServerTest, AUserWithFewConnectionsKeepsThemWhereAnotherHasMany) {
+  serve({.connections = 4, .connections_per_uid = 4});
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
+  std::filesystem::permissions(path(), std::filesystem::perms(0666));
+  if (::seteuid(65534) != 0) GTEST_SKIP() << "to be somebody else is for root";
+  const auto quiet = connect();
+  ASSERT_EQ(::seteuid(0), 0);
+  io_.run_for(std::chrono::milliseconds(2));
+  std::vector<UniqueFd> crowd;
+  for (int i = 0; i < 6; ++i) {
+    crowd.push_back(connect());
+    send(crowd.back(), "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
+    EXPECT_THAT(receive(crowd.back()), HasSubstr("GET /x")) << i;
+  }
+  EXPECT_FALSE(closed(quiet)) << "though it has been silent for longest";
+  EXPECT_TRUE(closed(crowd.front()));
+  EXPECT_EQ(server_->connections(), 4U);
+}
+
+TEST_F(HttpServerTest, TurnsAwayAnyoneWhereAllConnectionsAreInUse) {
+  serve({.connections = 2, .connections_per_uid = 8, .streams_per_uid = 8});
+  std::vector<UniqueFd> streams;
+  for (int i = 0; i < 2; ++i) {
+    streams.push_back(connect());
+    send(streams.back(), "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
+    receive(streams.back());
+  }
+  EXPECT_THAT(receive(connect()), StartsWith("HTTP/1.1 429"));
 }
 
 TEST_F(HttpServerTest, WaitsWithNewConnectionsWhileThereAreNoDescriptors) {

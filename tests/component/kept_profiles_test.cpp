@@ -135,10 +135,12 @@ TEST_F(KeptProfilesTest, WhatIsNotOursIsDropped) {
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-2"});
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-x"});
   handed.push_back({UniqueFd(::dup(ours->get())), "profile-99999999999999999999999"});
+  handed.push_back({UniqueFd(::dup(ours->get())), "profile-2x"});
+  handed.push_back({UniqueFd(::dup(ours->get())), "somebody-else"});
   KeptProfiles next(service_, clock_, "boot", logged_.log);
   next.take_back(std::move(handed));
   EXPECT_FALSE(next.recall("p", "for me").token);
-  EXPECT_EQ(manager_.take_in().size(), 4U);
+  EXPECT_EQ(manager_.take_in().size(), 6U);
 }
 
 TEST_F(KeptProfilesTest, AWaitIsSatOutAcrossACrashButNotAcrossARestart) {
