@@ -123,7 +123,9 @@ TEST_F(PeerFactsTest, OfOneThatBecameAnotherUnitOrOtherBytesAreUnknownForGood) {
   const auto acquaintance = std::make_shared<Acquaintance>();
   acquaintance->unit = Fact::known("other.service");
   const auto here = unit_of(self().pidfd->get());
-  if (here.value()) EXPECT_THAT(gathered(self(), acquaintance).unit.why_unknown(), HasSubstr("connect anew"));
+  if (here.value()) {
+    EXPECT_THAT(gathered(self(), acquaintance).unit.why_unknown(), HasSubstr("connect anew"));
+  }
   const auto same_path = std::make_shared<Acquaintance>();
   hash_ = std::string(64, 'a');
   EXPECT_EQ(gathered(self(), same_path).exe_sha256.value(), hash_);
