@@ -1,6 +1,6 @@
 #include "daemon/doctor/files.hpp"
 
-#include "ipc/base/file.hpp"
+#include "daemon/config/ca_file.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -10,9 +10,6 @@
 
 namespace fob::doctor {
 namespace {
-
-// The system's own bundle has 200 KiB.
-constexpr std::size_t k_max_ca_file = 1024 * 1024;
 
 std::string counted(std::size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
@@ -56,7 +53,7 @@ std::vector<Finding> foreign_ca_files(const Patient& patient, const config::Conf
     if (gateway.ca_file) files.insert(*gateway.ca_file);
   std::vector<Finding> findings;
   for (const auto& file : files)
-    if (const auto read = read_trusted_file(file, k_max_ca_file, ErrorCode::config); !read)
+    if (const auto read = config::read_ca_file(file); !read)
       findings.push_back(failure(patient, Check::configuration,
                                  fail(read.error().code, "ca_file " + read.error().detail),
                                  patient.configure()));

@@ -1,9 +1,9 @@
 #include "daemon/gateway/gateway.hpp"
 
+#include "daemon/config/ca_file.hpp"
 #include "daemon/config/gateway_checks.hpp"
 #include "daemon/gateway/peer_user.hpp"
 #include "daemon/gateway/session.hpp"
-#include "ipc/base/file.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -31,7 +31,6 @@ constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 // Of each listener; a crowd beyond it waits in the kernel's queue.
 constexpr std::size_t k_most_connections = 256;
 constexpr std::chrono::milliseconds k_accept_rest{100};
-constexpr std::size_t k_max_ca_file = 1024 * 1024;
 
 Result<uid_t> user_called(const std::string& text, const std::string& listener) {
   uid_t number = 0;
@@ -58,7 +57,7 @@ Result<UpstreamSettings> upstream_of(const config::Gateway& settings, const conf
   // The pin is of the endpoint's server.
   if (settings.upstream == config::base_of(profile.endpoint)) upstream.pin_sha256 = profile.pin_sha256;
   if (!settings.ca_file) return upstream;
-  auto pem = read_trusted_file(*settings.ca_file, k_max_ca_file, ErrorCode::config);
+  auto pem = config::read_ca_file(*settings.ca_file);
   if (!pem) return pem.error();
   upstream.ca_pem = std::move(*pem);
   return upstream;
