@@ -49,9 +49,9 @@ class Place(Session):
 
     def furnish(self, home):
         """A directory to work in, with the build, the packages and files of the tree where the documents have them."""
-        self.must("sh", "-ec", f"""mkdir --parents {home}/build/release /path/to/fob/build/release
+        self.must("sh", "-ec", f"""mkdir --parents {home}/build/release /path/to/fob/build/demo
             ln -sfn {PROGRAMS} {home}/build/release/bin
-            ln -sfn {PROGRAMS} /path/to/fob/build/release/bin
+            ln -sfn {PROGRAMS} /path/to/fob/build/demo/bin
             ln -sfn /opt/share/package {home}/build/package
             ln -sfn /opt/share/docs {home}/docs
             find /opt/share -name '*.deb' -exec ln -sf -t {home} {{}} +
