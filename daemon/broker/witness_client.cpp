@@ -7,12 +7,14 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
 #include <list>
 #include <optional>
 #include <sys/socket.h>
@@ -183,7 +185,22 @@ class Attendant : public std::enable_shared_from_this<Attendant> {
     if (!child) return child.error();
     child_.emplace(std::move(*child));
     line_ = std::make_shared<Line>(std::move(ours));
+    watch_for_its_end();
     return {};
+  }
+
+  // One that ends while nobody asks does not lie there until somebody does; while somebody asks, it is
+  // noticed.
+  void watch_for_its_end() {
+    UniqueFd pidfd(::fcntl(child_->pidfd(), F_DUPFD_CLOEXEC, 0));
+    if (!pidfd) return;
+    auto end = std::make_shared<asio::posix::stream_descriptor>(executor_, pidfd.release());
+    end->async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [weak = weak_from_this(), end, line = std::weak_ptr(line_)](const boost::system::error_code& error) {
+          const auto self = weak.lock();
+          if (!error && self && !self->busy_ && self->line_ == line.lock()) self->give_up();
+        });
   }
 
   void give_up() {

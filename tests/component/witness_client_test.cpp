@@ -11,7 +11,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <optional>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fob::broker {
@@ -37,7 +39,11 @@ class WitnessClientTest : public ::testing::Test {
                               answers.push_back(std::move(answer));
                             });
     io_.restart();
-    io_.run();
+    if (awaits_end_of_child_) {
+      while (answers.size() < times && io_.run_one() > 0) continue;
+    } else {
+      io_.run();
+    }
     EXPECT_EQ(answers.size(), times);
     return answers;
   }
@@ -54,6 +60,7 @@ class WitnessClientTest : public ::testing::Test {
     program.words = {"/bin/sh", "-c", std::move(script)};
     program.rest = rest;
     program.deadline = deadline;
+    awaits_end_of_child_ = true;
     return witness_by_process(io_.get_executor(), std::move(program));
   }
   std::filesystem::path socket() const { return directory_.path() / "witness.sock"; }
@@ -69,6 +76,7 @@ class WitnessClientTest : public ::testing::Test {
 
   test::TempDirectory directory_;
   boost::asio::io_context io_{1};
+  bool awaits_end_of_child_ = false;  // so there is work as long as it lives
   PidfdPtr self_ = std::make_shared<const UniqueFd>(open_pidfd(::getpid()));
 };
 
@@ -123,6 +131,16 @@ TEST_F(WitnessClientTest, AsAChildIsStartedOnceForManyQuestions) {
   for (const auto& answer : ask_all(witness, 5)) expect_path(answer);
   expect_path(ask(witness));
   EXPECT_EQ(std::filesystem::file_size(started), 1U);
+}
+
+TEST_F(WitnessClientTest, AsAChildThatEndsIsNoZombieUntilSomebodyAsksAgain) {
+  const auto witness = by_script("read line; echo '{\"v\":1,\"exe\":\"/usr/bin/app\"}'");
+  expect_path(ask(witness));
+  io_.restart();
+  io_.run();  // until its end was seen, which is all that is left to do
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
+  expect_path(ask(witness));
 }
 
 TEST_F(WitnessClientTest, AsAChildThatDiedMeanwhileIsStartedAnewForTheSameQuestion) {
