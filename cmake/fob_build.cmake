@@ -30,10 +30,12 @@ pkg_check_modules(SECRET REQUIRED IMPORTED_TARGET libsecret-1)
 find_path(TOMLPP_HEADERS toml++/toml.h REQUIRED)
 
 add_library(fob_flags INTERFACE)
-target_compile_options(fob_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wformat=2 -Wundef -Werror
-  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual>
-  -fstack-protector-strong -fno-omit-frame-pointer)
+if(FOB_WARNINGS)
+  target_compile_options(fob_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-align -Wformat=2 -Wundef -Werror
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual>)
+endif()
+target_compile_options(fob_flags INTERFACE -fstack-protector-strong -fno-omit-frame-pointer)
 target_include_directories(fob_flags INTERFACE ${CMAKE_SOURCE_DIR})
 # Asio is used by one thread of a program alone, so it needs no locks: they are a quarter of what it keeps of a connection.
 target_compile_definitions(fob_flags INTERFACE
