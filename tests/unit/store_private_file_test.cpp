@@ -65,7 +65,11 @@ TEST_F(PrivateFileTest, OfAnotherUserThatCannotBeOpenedIsRefusedWithTheMend) {
   const auto file = write("key");
   const std::string said = as_nobody([&] { return open_private_file(file, Sharing::none).error().detail; });
   if (said.empty()) GTEST_SKIP() << "to be somebody else is for root";
-  EXPECT_THAT(said, HasSubstr("Permission denied for user 65534; run: chown 65534 " + file.string()));
+  EXPECT_THAT(
+      said,
+      HasSubstr("Permission denied for user 65534, who must be able to enter the directories above it too; "
+                "run: chown 65534 " +
+                file.string()));
 }
 
 TEST_F(PrivateFileTest, BehindWhatIsNoDirectoryIsRefusedAsThat) {
