@@ -54,6 +54,7 @@ class OutOfDescriptorsTest : public BrokerTest {
 };
 
 TEST_F(OutOfDescriptorsTest, AnExchangeByProcessIsAFailureThatSaysSo) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   ExchangeProgram program;
   program.program = script("read line; echo '{}'");
   const Exchange exchange = exchange_by_process(io_.get_executor(), program);
@@ -74,6 +75,7 @@ TEST_F(OutOfDescriptorsTest, AnExchangeByProcessIsAFailureThatSaysSo) {
 }
 
 TEST_F(OutOfDescriptorsTest, AUnitThatCannotBeAskedNowIsNotTakenForMissing) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   const test::FakeUnit unit(directory_.path() / "p.sock", {});
   const Exchange exchange = exchange_by_socket(io_.get_executor(), directory_.path());
   const test::FewDescriptors none;
@@ -83,6 +85,7 @@ TEST_F(OutOfDescriptorsTest, AUnitThatCannotBeAskedNowIsNotTakenForMissing) {
 }
 
 TEST_F(OutOfDescriptorsTest, APromotionIsTriedAgainLater) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   PromotionProgram program;
   program.program = script("exit 0");
   const Promote promote = promote_by_process(io_.get_executor(), program);
@@ -96,6 +99,7 @@ TEST_F(OutOfDescriptorsTest, APromotionIsTriedAgainLater) {
 }
 
 TEST_F(OutOfDescriptorsTest, AWitnessThatCannotBeStartedCostsAFactAndNotTheRequest) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   WitnessProgram program;
   program.words = {script("while read line; do echo '{\"v\":1,\"exe\":\"/usr/bin/app\"}'; done")};
   program.rest = std::chrono::milliseconds(0);
@@ -111,6 +115,7 @@ TEST_F(OutOfDescriptorsTest, AWitnessThatCannotBeStartedCostsAFactAndNotTheReque
 }
 
 TEST_F(OutOfDescriptorsTest, ALauncherIsNotStarted) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   const test::FewDescriptors none;
   const auto started = Launcher::start({});
   ASSERT_FALSE(started);
@@ -140,6 +145,7 @@ TEST_F(OutOfDescriptorsTest, ALauncherThatIsGoneIsNamedAndNotWaitedFor) {
 }
 
 TEST_F(OutOfDescriptorsTest, AProfileThatCannotBeKeptIsServedAllTheSame) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   test::FakeManager manager;
   const auto service = manager.seen_by();
   KeptProfiles kept(service, clock_, "boot", logged_.log);
@@ -158,6 +164,7 @@ TEST_F(OutOfDescriptorsTest, AProfileThatCannotBeKeptIsServedAllTheSame) {
 }
 
 TEST_F(OutOfDescriptorsTest, APageIsRefusedAndTheTokenIsNot) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   const auto broker = make_broker();
   const Handler handler = app_interface(*broker, clock_);
   ASSERT_EQ(ask(handler, "GET", "/v1/token?profile=p").status, 200);

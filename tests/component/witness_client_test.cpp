@@ -150,7 +150,7 @@ TEST_F(WitnessClientTest, AsAChildThatDiedMeanwhileIsStartedAnewForTheSameQuesti
 }
 
 TEST_F(WitnessClientTest, AsAChildThatFailsIsNotStartedAtThePaceOfQuestions) {
-  const auto witness = by_script("exit 0", 1h);
+  const auto witness = by_script("read line; exit 0", 1h);
   EXPECT_EQ(why(ask(witness)), "fob-witness gave no answer");
   EXPECT_EQ(why(ask(witness)), "fob-witness has just failed");
 }

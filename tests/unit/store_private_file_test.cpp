@@ -139,6 +139,7 @@ TEST_F(PrivateFileTest, AVaultFileThatIsEndlessIsDamaged) {
 }
 
 TEST_F(PrivateFileTest, AKeyThatCannotBeMadeIsNotHalfMade) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   using enum VaultKeyPlace::Origin;
   const auto file = write("file");
   EXPECT_FALSE(create_vault_key({file / "vault.key", configured})) << "behind what is no directory";
@@ -162,6 +163,7 @@ std::size_t open_descriptors() {
 }
 
 TEST_F(PrivateFileTest, AToolIsNotStartedHalfwayWhereDescriptorsRunOut) {
+  if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   const Tool tool{"/bin/true", {}, std::chrono::seconds(30)};
   const std::size_t before = open_descriptors();
   std::size_t refused = 0;
