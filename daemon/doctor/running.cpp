@@ -211,7 +211,8 @@ std::string grant_to(const Patient& patient, const std::string& user, const conf
   std::string all;
   for (const auto& [name, profile] : config.profiles) all += (all.empty() ? "\"" : ", \"") + name + "\"";
   const std::string own = config.grants.empty() ? grant(all, user_called(patient.keeper)) : "";
-  const std::string one = config.profiles.size() == 1 ? all : "\"PROFILE\"";
+  const std::string one =
+      config.profiles.size() == 1 ? all : "\"" + config.daemon.default_profile.value_or("PROFILE") + "\"";
   return "printf " + in_shell(own + grant(one, user)) + " | " +
          patient.as_root("tee -a " + in_shell(patient.at.config_file)) + " >/dev/null && " +
          patient.operators("reload");

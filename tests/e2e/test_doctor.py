@@ -221,8 +221,11 @@ def test_wrong_clock(sandbox, tmp_path, seconds, words):
 
 
 def test_no_grant(sandbox, serving):
-    serving.configure_for(sandbox, '\n[[grant]]\nprofiles = ["prod-query"]\nuser = "nobody"\n')
+    # The default one is what an app gets that names none, so it is what is granted where there are several.
+    another = f'\n[profile.another]\nendpoint = "{sandbox.url}/v1/m2m/token"\nca_file = "{sandbox.ca_file}"\nrefresh = "on-demand"\n'
+    serving.configure_for(sandbox, another + '\n[[grant]]\nprofiles = ["prod-query"]\nuser = "nobody"\n')
     assert serving.fob("reload").returncode == 0
+    serving.enrol(sandbox.create_credential(), "another")
     status, finding = fault(serving, "grants", "no [[grant]] is for a program of")
     assert status == 4 and serving.app.token()[0] == 403
     run(finding["mend"])
