@@ -332,7 +332,7 @@ def told_of_fallback(installation, slot, version, in_words):
 def test_with_auto_fallback_apps_get_tokens_of_the_previous_credential(sandbox, rotated, where):
     with_fallback(sandbox, rotated, where)
     assert rotated.fob("reload").returncode == 0
-    sandbox.settings(lifetime_s=8)  # what is left at a refresh takes three exchanges, also in a build that counts
+    sandbox.settings(lifetime_s=4)
     assert rotated.fob("refresh").returncode == 0
     with Asking(rotated) as app:
         sandbox.deactivate(rotated.second)
