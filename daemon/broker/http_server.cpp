@@ -54,6 +54,8 @@ using SessionPtr = std::shared_ptr<Session>;
 
 // What stands before the body of an answer.
 constexpr std::size_t k_usual_head = 160;
+// The audit may have a megabyte. Tokens and states have some kilobytes.
+constexpr std::size_t k_large_answer = 128 * 1024UL;
 // The end of the connection ends the stream (RFC 9112 §6.3), so it needs no coding.
 constexpr const char* k_stream_head =
     "Content-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
@@ -395,6 +397,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     count(response);
     // RFC 9110 §9.3.2: to HEAD the head of what GET would get. A body would be taken for the next answer.
     std::string bytes = to_bytes(response, version, keep_alive && !draining_, !is_head);
+    if (bytes.size() >= k_large_answer) connections_->was_large();
     bytes.erase(0, send_now(*session, bytes));
     bool written = true;
     if (!bytes.empty()) written = co_await write(session, std::move(bytes));

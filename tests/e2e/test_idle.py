@@ -1,10 +1,14 @@
-"""A daemon with nothing to do does nothing: no wakeup between two refreshes, none at all for a profile that sleeps."""
+"""A daemon with nothing to do does nothing: no wakeup between two refreshes, none at all for a profile that sleeps. And it has little."""
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from fob import wait_until
+from test_hostile_apps import memory_kb
 
 pytestmark = pytest.mark.native  # a sanitizer's runtime has threads of its own
 
@@ -67,3 +71,17 @@ def test_a_profile_falls_asleep_when_nobody_has_asked_for_long_and_wakes_for_who
     assert rest(installation.daemon, 5) == 0
     assert sandbox.exchanges() == exchanges
     assert installation.app.token("?wait=10")[0] == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to ask as many users takes root")
+def test_what_a_long_answer_took_is_given_back(enrolled):
+    """The whole audit is hundreds of kilobytes of text, and an operator looks at it once a month."""
+    enrolled.start()
+    assert enrolled.app.token("?wait=10")[0] == 200
+    time.sleep(3)  # what the start took is given back by itself
+    strangers = Path(__file__).resolve().parents[1] / "soak" / "strangers.py"
+    subprocess.run([sys.executable, strangers, enrolled.app.path], check=True)
+    before = memory_kb(enrolled.daemon.pid)
+    answers = [enrolled.control.request("GET", "/v1/audit?follow=0")[2] for _ in range(3)]
+    assert all(len(answer) > 200_000 for answer in answers), len(answers[0])
+    wait_until(lambda: memory_kb(enrolled.daemon.pid) < before + 200, "the memory is given back")

@@ -15,7 +15,7 @@ from fob import BIN
 from gateway import PAIR
 from judge import MARGIN_S, Api, Asked
 from record import fingerprint
-from scene import KEPT, LAZY, PROFILES
+from scene import KEPT, LAZY, LIFETIME_S, PROFILES
 from test_hostile_apps import FAULTS as RUDE, send_raw, status_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ipc/client/python"))
@@ -25,6 +25,8 @@ LIBRARY = BIN.parent / "lib/libfob.so.0"
 # Longer than anything may take: who waits so long waits in vain.
 IN_VAIN_S = 60
 HEARTBEAT_S = 20
+# An image, as the gateway gets it.
+UPLOAD = 20_000
 
 
 class NoAnswer(Exception):
@@ -410,7 +412,7 @@ class Visitor(App):
         if wants_token:
             self.http.request("POST", "/v1/m2m/token", "{}", {"Authorization": PAIR, "Content-Type": "application/json"})
         else:
-            self.http.request("POST", "/v1/vps/map/query-form", b"\xff" * 20_000)
+            self.http.request("POST", "/v1/vps/map/query-form", b"\xff" * UPLOAD)
         answer = self.http.getresponse()
         asked = Asked("the gateway", sent, 0, time.time(), answer.status, answer.headers, answer.read().decode())
         if answer.will_close:
@@ -424,8 +426,20 @@ class Visitor(App):
         told = json.loads(asked.text)
         if asked.status == 200 and wants_token:
             self.field.judge.token(self.device, "prod-query", asked, told["token"], self.api)
+        elif asked.status == 401:
+            self.refused(asked, told)
         elif asked.status != 200 and not (asked.status in (502, 503, 504) and "error" in told):
             self.record.complain("an answer is a token or one of the problems that are told", self.field.judge.shown(self.device, asked))
+
+    def refused(self, asked, told):
+        """The API refused two tokens in turn. Where none could be renewed, both may have been about to die."""
+        spans, since = self.field.spans, asked.sent - LIFETIME_S
+        reasons = [what for what in ("authority", ("misconfigured", self.device.name)) if spans.any(what, since, asked.got)]
+        stalled = self.field.stalls.within(asked.sent, asked.got)
+        if told == {"error": "Token expired"} and (reasons or stalled):
+            return self.record.count("requests at the gateway whose tokens died on their way, and could not be renewed")
+        return self.record.complain("the gateway sends again with a token that lives", f"{self.field.judge.shown(self.device, asked)}, "
+                                    f"{asked.got - asked.sent:.2f} s after it was asked for")
 
     def end(self):
         if self.http:

@@ -130,6 +130,12 @@ exe = "{os.path.realpath(sys.executable) if settings.lazy_granted else '/nobody/
     def configure(self):
         self.installation.configure(self.configuration())
 
+    def begin_anew(self):
+        """With the settings that it had at first."""
+        self.settings = Settings()
+        self.configure()
+        self.operate("reload")
+
     def operate(self, *arguments, expected=(0,), stdin=""):
         """`fob …`, whose words are looked through, and whose status is to be one of these."""
         done = self.installation.fob(*arguments, stdin=stdin)
@@ -194,12 +200,6 @@ exe = "{os.path.realpath(sys.executable) if settings.lazy_granted else '/nobody/
 
     def state_of(self, profile):
         return self.installation.status(profile)
-
-    def audit_records(self):
-        """How many records fobd holds of what it decided."""
-        status, _, text = self.installation.control.request("GET", "/v1/audit?follow=0")
-        assert status == 200
-        return text.count('"what":')
 
     def logs(self):
         return [self.installation.log, *([self.gateway.log] if self.gateway else [])]

@@ -13,15 +13,17 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from apps import crowd  # noqa: E402
+from apps import CROWD, UPLOAD, Visitor, crowd  # noqa: E402
 from fob import BIN, wait_until  # noqa: E402
 from judge import Judge  # noqa: E402
 from record import Record, Spans, Stalls  # noqa: E402
@@ -34,8 +36,13 @@ PR_SET_CHILD_SUBREAPER = 36
 BRIEF_MINUTES = 3
 # Until connections of the dead are noticed, and memory is given back.
 REST_S = 60
+# What a program does not need any more it gives back when it has been at rest for a moment.
+GIVING_BACK_S = 5
 QUIET_LIFETIME_S = 600
 PROGRESS_S = 60
+STRANGERS = Path(__file__).with_name("strangers.py")
+VISITORS = CROWD[Visitor][0]
+VISITS = 600
 
 
 class Field:
@@ -68,19 +75,30 @@ class Field:
 
 
 def look_at_all(field):
-    """Of each program what it takes of the machine, and how many records its audit holds."""
-    looks = {device.name: (look_at(device.pid()), device.audit_records()) for device in field.devices}
-    return {**looks, "fob-gateway": (look_at(field.devices[0].gateway.process.pid), 0)}
+    """Of each program what it takes of the machine."""
+    looks = {device.name: look_at(device.pid()) for device in field.devices}
+    return {**looks, "fob-gateway": look_at(field.devices[0].gateway.process.pid)}
 
 
 def rest(field):
-    """Tokens that live long, so that nothing is under way; and whatever is there from its first use on is there."""
+    """The first configuration, and tokens that live long, so that nothing is under way."""
     field.authority.sandbox.settings(lifetime_s=QUIET_LIFETIME_S)
     for device in field.devices:
+        device.begin_anew()
         for profile in PROFILES:
             device.refresh(profile)
             device.installation.app.token(f"?profile={profile}")
-    assert field.devices[0].gateway.request("GET", "/v1/vps/map")[0] == 200
+
+
+def warm_up(field):
+    """Whatever is there from its first use on is there: the audit's last records, what a crowd leaves, what the gateway holds for several at once."""
+    for device in field.devices:
+        Hands.crowd(device)
+        subprocess.run([sys.executable, STRANGERS, device.installation.app.path], check=True)
+    gateway = field.devices[0].gateway
+    with ThreadPoolExecutor(VISITORS) as visitors:
+        statuses = set(visitors.map(lambda _: gateway.request("POST", "/v1/vps/map/query-form", b"\xff" * UPLOAD)[0], range(VISITS)))
+    assert statuses == {200}, statuses
 
 
 def wake(field):
@@ -92,14 +110,15 @@ def wake(field):
 
 
 def settle(field, before):
-    """Until nothing is left over, or the patience is at its end; what is left then, and by how many kB and records each program grew."""
+    """Until nothing is left over, or the patience is at its end; what is left then, and by how many kB each program grew."""
     rest(field)
+    time.sleep(GIVING_BACK_S)
     end = time.monotonic() + REST_S
     while True:
         after = look_at_all(field)
-        left = {name: left_over(before[name][0], look, records - before[name][1]) for name, (look, records) in after.items()}
+        left = {name: left_over(before[name], look) for name, look in after.items()}
         if not any(left.values()) or time.monotonic() > end:
-            return left, {name: (look[0]["memory_kb"] - before[name][0][0]["memory_kb"], records - before[name][1]) for name, (look, records) in after.items()}
+            return left, {name: look[0]["memory_kb"] - before[name][0]["memory_kb"] for name, look in after.items()}
         time.sleep(1)
 
 
@@ -178,8 +197,8 @@ def show(told):
     for name, report in told["grew"].items():
         for what, values in report.items():
             print(f"  {name}: {what} {values['first']} at first, {values['last']} at last, {values['most']} at most, {values['slope_an_hour']:+} an hour")
-    for name, (kb, records) in told["grown_at_rest"].items():
-        print(f"  {name}: {kb:+} kB and {records:+} records of the audit since before the load, at rest")
+    for name, kb in told["grown_at_rest"].items():
+        print(f"  {name}: {kb:+} kB since before the load, at rest")
     print(f"  left over at rest: {({name: words for name, words in told['left_over_at_rest'].items() if words}) or 'nothing'}")
     print("  " + ("COMPLAINTS: " + json.dumps(told["complaints_by_kind"], indent=2) if told["complaints"] else "no complaint"))
 
@@ -190,6 +209,7 @@ def soak(minutes, seed, directory):
     try:
         field.start()
         rest(field)
+        warm_up(field)
         time.sleep(2)
         before = look_at_all(field)
         wake(field)

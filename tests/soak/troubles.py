@@ -267,7 +267,8 @@ class Hands(threading.Thread):
         if device.may_roll_back.get(profile):
             device.operate("credential", "rollback", profile, expected=(0, 5, 8))
 
-    def crowd(self, device):
+    @staticmethod
+    def crowd(device):
         """Many who connect at once, say half a word, and leave."""
         many = []
         try:

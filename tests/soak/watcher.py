@@ -201,7 +201,7 @@ def growth(samples, what):
 
 
 # By how much the last third may exceed the first, where nothing leaks: how many requests are under way at once changes with the machine.
-# What is left when they are gone is counted to the last one, below. In memory lies what the audit has gathered: some 40 records a minute.
+# What is left when they are gone is counted to the last one, below.
 ALLOWED = {"memory_kb": 2048, "descriptors": 40, "sockets": 20, "memfds": 1, "pidfds": 20, "threads": 0, "children": 2}
 
 
@@ -217,17 +217,16 @@ def judge_growth(record, name, samples, long_enough):
 
 # At rest: what may be there that was not there before the load.
 AT_REST = {"memfd": MOST_PAGES, "socket": 2, "pidfd": 2}
-# Beside the records of the audit, which are bounded: connections to the API, pieces that the allocator keeps.
+# Connections to the API, pieces that the allocator keeps.
 MEMORY_AT_REST_KB = 512
-AUDIT_RECORD_KB = 1.5
 
 
-def left_over(before, after, audited=0):
-    """What is more than before, in words; empty where nothing is. `audited`: how many records the audit has gathered since."""
+def left_over(before, after):
+    """What is more than before, in words; empty where nothing is."""
     words = [f"{after[1][kind] - before[1][kind]} × {kind}" for kind in after[1] if after[1][kind] > before[1][kind] + AT_REST.get(kind, 0)]
     grew = after[0]["memory_kb"] - before[0]["memory_kb"]
-    if grew > MEMORY_AT_REST_KB + AUDIT_RECORD_KB * audited:
-        words.append(f"{grew} kB of memory, and {audited} records of the audit")
+    if grew > MEMORY_AT_REST_KB:
+        words.append(f"{grew} kB of memory")
     if after[0]["threads"] > before[0]["threads"]:
         words.append("threads")
     return ", ".join(words)
