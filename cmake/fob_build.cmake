@@ -51,6 +51,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # mismatched, though both are awaitable_frame_base's.
   target_compile_options(fob_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-stringop-overread
     -Wno-array-bounds -Wno-restrict -Wno-mismatched-new-delete)
+  # It takes a file that is compiled with others for a header, where a hidden class made of its own things would be wrong.
+  if(CMAKE_UNITY_BUILD)
+    target_compile_options(fob_flags INTERFACE -Wno-subobject-linkage)
+  endif()
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(fob_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")

@@ -22,7 +22,7 @@ namespace asio = boost::asio;
 namespace {
 
 // A page's reader may have lost what it was granted by without a change of the page.
-constexpr std::chrono::hours k_look_at_reader{1};
+constexpr std::chrono::hours k_look_at_page_reader{1};
 
 class AppInterface : public std::enable_shared_from_this<AppInterface> {
  public:
@@ -146,7 +146,7 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     bool taken = true;
     bool first = true;
     while (taken) {
-      const bool changed = co_await reader->change(k_look_at_reader);
+      const bool changed = co_await reader->change(k_look_at_page_reader);
       facts = facts_by_now(std::move(facts), peer);
       const Judgement judgement = self->broker_.keeper_for(facts, profile);
       if (!judgement.keeper) {

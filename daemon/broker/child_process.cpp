@@ -2,13 +2,12 @@
 
 #include "daemon/config/locations.hpp"
 #include "ipc/base/file.hpp"
+#include "ipc/transport/awaiting.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
 #include <fcntl.h>
@@ -27,14 +26,14 @@ namespace {
 // One that has done its work has nothing left to do; one that lingers is killed.
 constexpr std::chrono::seconds k_exit_grace{2};
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
+}  // namespace
+
+std::vector<char*> exec_list(std::vector<std::string>& texts) {
   std::vector<char*> list;
   for (auto& text : texts) list.push_back(text.data());
   list.push_back(nullptr);
   return list;
 }
-
-}  // namespace
 
 Child::~Child() {
   if (pid_ < 0) return;
@@ -69,8 +68,8 @@ Result<Child> spawn(std::vector<std::string> words, int input, int output) {
 
   std::vector<std::string> environment = config::environment_for_children(config::process_environment);
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, words.front().c_str(), &actions, &attributes, pointers(words).data(),
-                                  pointers(environment).data());
+  const int error = ::posix_spawn(&pid, words.front().c_str(), &actions, &attributes, exec_list(words).data(),
+                                  exec_list(environment).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   errno = error;
@@ -95,7 +94,7 @@ asio::awaitable<void> wait_for_end(asio::any_io_executor executor, ChildPtr chil
   deadline.async_wait([child](const boost::system::error_code& error) {
     if (!error) child->kill();
   });
-  co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, asio::as_tuple(asio::use_awaitable));
+  co_await ended.async_wait(asio::posix::stream_descriptor::wait_read, transport::k_tuple);
 }
 
 asio::awaitable<ChildEnd> await_end(asio::any_io_executor executor, ChildPtr child) {

@@ -45,6 +45,9 @@ class Child {
 };
 using ChildPtr = std::shared_ptr<Child>;
 
+/// A program's arguments, or its environment, as execve(2) takes them: into `texts`, which must stay.
+std::vector<char*> exec_list(std::vector<std::string>& texts);
+
 /// Runs `words` (the program's path and its arguments) with these as stdin and stdout. Fails with
 /// ErrorCode::unreachable: worth trying again soon, since nobody tells us when an upgrade is over or memory
 /// is back.

@@ -1,10 +1,10 @@
 #include "daemon/broker/conversation.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "ipc/transport/awaiting.hpp"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
 #include <memory>
@@ -17,12 +17,10 @@ namespace {
 
 using Socket = asio::local::stream_protocol::socket;
 
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
-
 // What the coroutine and its timer share. The timer's handler may still be queued when the coroutine has
 // moved on, so it owns its share of this, and looks whether its time is over.
-struct Line {
-  explicit Line(Socket s) : socket(std::move(s)) {}
+struct SharedSocket {
+  explicit SharedSocket(Socket s) : socket(std::move(s)) {}
   void close() {
     boost::system::error_code ignored;
     socket.close(ignored);
@@ -36,7 +34,7 @@ struct Line {
 
 asio::awaitable<Talk> converse(asio::any_io_executor executor, Socket socket, std::string line,
                                std::chrono::milliseconds patience, std::size_t limit) {
-  const auto shared = std::make_shared<Line>(std::move(socket));
+  const auto shared = std::make_shared<SharedSocket>(std::move(socket));
   asio::steady_timer deadline(executor, patience);
   deadline.async_wait([shared](const boost::system::error_code& error) {
     if (error || shared->over) return;
@@ -46,10 +44,10 @@ asio::awaitable<Talk> converse(asio::any_io_executor executor, Socket socket, st
 
   const auto question = asio::buffer(line);
   // Where the other side is gone already, the read says so better than the write.
-  co_await asio::async_write(shared->socket, question, k_tuple);
+  co_await asio::async_write(shared->socket, question, transport::k_tuple);
   std::string answer;
   auto into = asio::dynamic_buffer(answer, limit);
-  const auto [error, size] = co_await asio::async_read_until(shared->socket, into, '\n', k_tuple);
+  const auto [error, size] = co_await asio::async_read_until(shared->socket, into, '\n', transport::k_tuple);
   shared->over = true;
   deadline.cancel();
   shared->close();

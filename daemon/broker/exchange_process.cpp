@@ -16,10 +16,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-wire::ExchangeAnswer failure(ErrorCode code, std::string detail) {
-  return wire::ExchangeFailure{code, 0, std::move(detail), std::nullopt};
-}
-
 // The line, or what went wrong on the way to it.
 Result<std::string> line_of(Talk talk, std::chrono::milliseconds patience) {
   switch (talk.end) {
@@ -40,14 +36,14 @@ asio::awaitable<wire::ExchangeAnswer> exchange_once(asio::any_io_executor execut
                                                     wire::ExchangeRequest request) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    co_return failure(ErrorCode::unreachable, with_errno("socketpair"));
+    co_return failed_exchange(ErrorCode::unreachable, with_errno("socketpair"));
   asio::local::stream_protocol::socket ours(executor, asio::local::stream_protocol(), ends[0]);
   UniqueFd theirs(ends[1]);
   std::vector<std::string> words = {program.program.string()};
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
   auto child = program.spawn(std::move(words), theirs.get(), theirs.get());
   theirs.reset();
-  if (!child) co_return failure(child.error().code, child.error().detail);
+  if (!child) co_return failed_exchange(child.error().code, child.error().detail);
 
   const auto running = std::make_shared<Child>(std::move(*child));
   std::string question = encode(request) + "\n";
@@ -58,10 +54,12 @@ asio::awaitable<wire::ExchangeAnswer> exchange_once(asio::any_io_executor execut
   // Once it has answered, or failed to, its end is near whoever else loses interest.
   const ChildEnd end = co_await await_end(executor, running);
   if (!line)
-    co_return failure(line.error().code, line.error().detail + " (it " + end.words + "); its log says more");
+    co_return failed_exchange(line.error().code,
+                              line.error().detail + " (it " + end.words + "); its log says more");
   auto answer = wire::decode_exchange_answer(*line);
   if (!answer)
-    co_return failure(ErrorCode::bad_answer, "fob-exchange's answer is wrong: " + answer.error().detail);
+    co_return failed_exchange(ErrorCode::bad_answer,
+                              "fob-exchange's answer is wrong: " + answer.error().detail);
   co_return std::move(*answer);
 }
 

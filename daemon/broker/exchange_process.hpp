@@ -13,10 +13,17 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fob::broker {
+
+/// An answer for the refresh where there was none from an exchanger, or none that can be used.
+inline wire::ExchangeAnswer failed_exchange(ErrorCode code, std::string detail) {
+  return wire::ExchangeFailure{code, 0, std::move(detail), std::nullopt};
+}
 
 /// Asks for an exchange; the seam between the refresh clock and whatever does the exchanging.
 using Exchange = std::function<boost::asio::awaitable<wire::ExchangeAnswer>(wire::ExchangeRequest)>;

@@ -9,31 +9,28 @@ namespace asio = boost::asio;
 
 namespace {
 
-wire::ExchangeAnswer failure(ErrorCode code, std::string detail) {
-  return wire::ExchangeFailure{code, 0, std::move(detail), std::nullopt};
-}
-
 wire::ExchangeAnswer why_not(NoUnit why, const std::string& profile) {
   const std::string unit = "fob-exchange@" + profile;
   const std::string look = "; see: systemctl status " + unit;
   switch (why) {
     case NoUnit::absent:
-      return failure(ErrorCode::no_credential,
-                     "no credential is enrolled for " + profile + ": run: fob credential add " + profile);
+      return failed_exchange(ErrorCode::no_credential, "no credential is enrolled for " + profile +
+                                                           ": run: fob credential add " + profile);
     case NoUnit::deaf:
-      return failure(ErrorCode::store_locked, "nobody listens for " + unit + look + ".socket");
+      return failed_exchange(ErrorCode::store_locked, "nobody listens for " + unit + look + ".socket");
     case NoUnit::forbidden:
-      return failure(ErrorCode::store_locked, "fobd may not ask " + unit + look + ".socket");
+      return failed_exchange(ErrorCode::store_locked, "fobd may not ask " + unit + look + ".socket");
     case NoUnit::mute:
-      return failure(ErrorCode::store_locked,
-                     unit +
-                         ".service gives no answer: its credential may not open here (TPM missing, or "
-                         "damaged)" +
-                         look);
+      return failed_exchange(
+          ErrorCode::store_locked,
+          unit +
+              ".service gives no answer: its credential may not open here (TPM missing, or "
+              "damaged)" +
+              look);
     case NoUnit::unreachable:
       break;
   }
-  return failure(ErrorCode::unreachable, "fobd cannot connect to " + unit + ".socket now");
+  return failed_exchange(ErrorCode::unreachable, "fobd cannot connect to " + unit + ".socket now");
 }
 
 wire::ExchangeAnswer meaning_of(const Talk& talk, const std::string& profile,
@@ -43,16 +40,16 @@ wire::ExchangeAnswer meaning_of(const Talk& talk, const std::string& profile,
     case TalkEnd::answered:
       break;
     case TalkEnd::silent:
-      return failure(ErrorCode::timeout,
-                     service + " said nothing for " + std::to_string(patience.count()) + " ms");
+      return failed_exchange(ErrorCode::timeout,
+                             service + " said nothing for " + std::to_string(patience.count()) + " ms");
     case TalkEnd::too_much:
-      return failure(ErrorCode::bad_answer, service + " answered more than it may");
+      return failed_exchange(ErrorCode::bad_answer, service + " answered more than it may");
     case TalkEnd::cut_off:
-      return failure(ErrorCode::bad_answer, service + " gave half an answer; its log says more");
+      return failed_exchange(ErrorCode::bad_answer, service + " gave half an answer; its log says more");
   }
   auto answer = wire::decode_exchange_answer(talk.text);
   if (!answer)
-    return failure(ErrorCode::bad_answer, service + "'s answer is wrong: " + answer.error().detail);
+    return failed_exchange(ErrorCode::bad_answer, service + "'s answer is wrong: " + answer.error().detail);
   return std::move(*answer);
 }
 

@@ -118,7 +118,7 @@ Result<PeerFacts> described(const ExplainQuery& query, core::LabelSource labels,
   return facts;
 }
 
-Json to_json(const Fact& fact) {
+Json fact_json(const Fact& fact) {
   if (fact.value()) return {{"value", wire::printable(*fact.value(), wire::k_max_path)}};
   return {{"unknown", fact.looked_at() ? fact.why_unknown() : k_not_said}};
 }
@@ -130,16 +130,16 @@ Json account(std::optional<id_t> id, const std::string& name) {
   return json;
 }
 
-Json to_json(const PeerFacts& facts) {
+Json facts_json(const PeerFacts& facts) {
   Json groups = Json::array();
   for (const gid_t group : facts.groups) groups.push_back(account(group, group_name(group).value_or("")));
   return {{"user", account(facts.uid, facts.user)},
           {"group", account(facts.gid, facts.group)},
           {"groups", std::move(groups)},
-          {"unit", to_json(facts.unit)},
-          {"exe", to_json(facts.exe)},
-          {"exe_sha256", to_json(facts.exe_sha256)},
-          {"label", to_json(facts.label)}};
+          {"unit", fact_json(facts.unit)},
+          {"exe", fact_json(facts.exe)},
+          {"exe_sha256", fact_json(facts.exe_sha256)},
+          {"label", fact_json(facts.label)}};
 }
 
 Json judged(const std::string& profile, const PeerFacts& facts, const Broker& broker) {
@@ -205,7 +205,7 @@ Json explanation(const ExplainQuery& query, const PeerFacts& facts, const Broker
   for (const auto& name : names) profiles.push_back(judged(name, facts, broker));
   Json json = Json::object();
   if (query.pid) json["pid"] = *query.pid;
-  json["facts"] = to_json(facts);
+  json["facts"] = facts_json(facts);
   json["grants"] = broker.config().grants.size();
   json["profiles"] = std::move(profiles);
   return json;

@@ -1,5 +1,6 @@
 #include "daemon/broker/launcher.hpp"
 
+#include "daemon/broker/child_process.hpp"
 #include "daemon/config/locations.hpp"
 #include "ipc/base/file.hpp"
 #include "ipc/base/passed_descriptors.hpp"
@@ -48,13 +49,6 @@ std::vector<std::string> split(std::string_view text) {
   return words;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (auto& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 // In the new process, which shares nothing with the launcher but what it inherited.
 [[noreturn]] void become(char* const* words, char* const* environment, int input, int output) {
   std::signal(SIGINT, SIG_DFL);
@@ -65,7 +59,7 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 Answer launch(std::vector<std::string> words, int input, int output, UniqueFd& pidfd) {
   std::vector<std::string> environment = config::environment_for_children(config::process_environment);
-  const auto arguments = pointers(words), variables = pointers(environment);
+  const auto arguments = exec_list(words), variables = exec_list(environment);
   if (::access(words.front().c_str(), X_OK) != 0) return {-1, errno};
   int made = -1;
   // Not clone3(2): a unit with RestrictNamespaces= is refused that, since a filter cannot see its flags.

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fob::broker {
@@ -23,6 +24,9 @@ struct PromotionOutcome {
   core::Promotion outcome = core::Promotion::failed;
   std::string detail;  ///< why it failed, for a person
 };
+inline PromotionOutcome failed_promotion(std::string detail) {
+  return {core::Promotion::failed, std::move(detail)};
+}
 
 /// Promotes the staged credential of this version; the seam between the refresh and the store.
 using Promote =

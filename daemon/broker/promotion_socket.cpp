@@ -10,23 +10,21 @@ namespace asio = boost::asio;
 
 namespace {
 
-PromotionOutcome failure(std::string detail) { return {core::Promotion::failed, std::move(detail)}; }
-
 PromotionOutcome why_not(NoUnit why) {
   const std::string look = "; see: systemctl status fob-promote.socket";
   switch (why) {
     case NoUnit::absent:
-      return failure("there is no fob-promote.socket" + look);
+      return failed_promotion("there is no fob-promote.socket" + look);
     case NoUnit::deaf:
-      return failure("nobody listens for fob-promote" + look);
+      return failed_promotion("nobody listens for fob-promote" + look);
     case NoUnit::forbidden:
-      return failure("fobd may not ask fob-promote" + look);
+      return failed_promotion("fobd may not ask fob-promote" + look);
     case NoUnit::mute:
-      return failure("fob-promote gives no answer; see: journalctl -u 'fob-promote@*'");
+      return failed_promotion("fob-promote gives no answer; see: journalctl -u 'fob-promote@*'");
     case NoUnit::unreachable:
       break;
   }
-  return failure("fobd cannot connect to fob-promote.socket now");
+  return failed_promotion("fobd cannot connect to fob-promote.socket now");
 }
 
 core::Promotion in_core(wire::PromotionEnd outcome) {
@@ -43,10 +41,11 @@ core::Promotion in_core(wire::PromotionEnd outcome) {
 
 PromotionOutcome meaning_of(const Talk& talk, std::chrono::milliseconds patience) {
   if (talk.end == TalkEnd::silent)
-    return failure("fob-promote said nothing for " + std::to_string(patience.count()) + " ms");
-  if (talk.end != TalkEnd::answered) return failure("fob-promote gave no whole answer; its log says more");
+    return failed_promotion("fob-promote said nothing for " + std::to_string(patience.count()) + " ms");
+  if (talk.end != TalkEnd::answered)
+    return failed_promotion("fob-promote gave no whole answer; its log says more");
   auto answer = wire::decode_promotion_answer(talk.text);
-  if (!answer) return failure("fob-promote's answer is wrong: " + answer.error().detail);
+  if (!answer) return failed_promotion("fob-promote's answer is wrong: " + answer.error().detail);
   return {in_core(answer->outcome), std::move(answer->detail)};
 }
 

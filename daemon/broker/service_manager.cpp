@@ -15,7 +15,7 @@ namespace fob::broker {
 namespace {
 
 // A line of `systemctl status`, not a page.
-constexpr std::size_t k_max_status = 2000;
+constexpr std::size_t k_longest_status = 2000;
 
 Error not_a_socket(const std::string& value) {
   return fail(ErrorCode::config, "NOTIFY_SOCKET is \"" + wire::printable(value, 100) +
@@ -85,7 +85,7 @@ Result<void> ServiceManager::reloading(std::chrono::nanoseconds awake_time) cons
 }
 
 Result<void> ServiceManager::status(std::string_view line) const {
-  return tell("STATUS=" + wire::printable(line, k_max_status));
+  return tell("STATUS=" + wire::printable(line, k_longest_status));
 }
 
 Result<void> ServiceManager::keep(int fd, const std::string& name) const {

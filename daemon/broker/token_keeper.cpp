@@ -2,15 +2,14 @@
 
 #include "daemon/broker/following.hpp"
 #include "ipc/base/fingerprint.hpp"
+#include "ipc/transport/awaiting.hpp"
 #include "ipc/transport/timers.hpp"
 #include "ipc/wire/limits.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -358,7 +357,7 @@ asio::awaitable<void> TokenKeeper::await_settlement(BootTime until) {
   const nanoseconds left = std::max(until - around_.clock.boot_now(), nanoseconds(0));
   asio::steady_timer timer(around_.executor, std::chrono::ceil<milliseconds>(left));
   const auto place = waiting_.insert(waiting_.end(), &timer);
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await timer.async_wait(transport::k_tuple);
   waiting_.erase(place);
 }
 

@@ -1,10 +1,9 @@
 #include "daemon/broker/unit_socket.hpp"
 
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/transport/awaiting.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
@@ -84,7 +83,7 @@ asio::awaitable<UnitTalk> ask_unit(asio::any_io_executor executor, std::filesyst
     auto talk = co_await ask_once(executor, socket, line, left, limit);
     if (!is_mute(talk)) co_return std::move(talk);
     asio::steady_timer again(executor, pause);
-    co_await again.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await again.async_wait(transport::k_tuple);
   }
   const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
   auto talk = co_await ask_once(executor, socket, line, left, limit);

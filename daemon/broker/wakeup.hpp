@@ -1,11 +1,11 @@
 // Lets one coroutine sleep until it is woken or a time is over; a wake-up that comes early is not lost.
 #pragma once
 
+#include "ipc/transport/awaiting.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <chrono>
 #include <utility>
@@ -21,7 +21,7 @@ class Wakeup {
   boost::asio::awaitable<bool> sleep(std::chrono::seconds at_most) {
     if (!woken_) {
       timer_.expires_after(at_most);
-      co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+      co_await timer_.async_wait(transport::k_tuple);
     }
     co_return std::exchange(woken_, false);
   }

@@ -3,14 +3,13 @@
 #include "daemon/broker/child_process.hpp"
 #include "ipc/base/file.hpp"
 #include "ipc/base/passed_descriptors.hpp"
+#include "ipc/transport/awaiting.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
@@ -29,7 +28,6 @@ using Socket = asio::local::stream_protocol::socket;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 // What a crowd of apps may have waiting for one witness; more than that is not answered in time anyway.
 constexpr std::size_t k_most_waiting = 256;
 
@@ -77,7 +75,7 @@ asio::awaitable<Result<wire::WitnessAnswer>> converse(LinePtr line, PidfdPtr pid
     co_return fail(ErrorCode::unreachable, "fob-witness takes no question");
   std::string answer;
   auto into = asio::dynamic_buffer(answer, wire::k_max_witness_answer);
-  const auto [error, size] = co_await asio::async_read_until(line->socket, into, '\n', k_tuple);
+  const auto [error, size] = co_await asio::async_read_until(line->socket, into, '\n', transport::k_tuple);
   line->answered = true;
   deadline.cancel();
   if (line->late) co_return fail(ErrorCode::timeout, "fob-witness did not answer in time");
@@ -147,7 +145,7 @@ class Attendant : public std::enable_shared_from_this<Attendant> {
     if (self->waiting_.size() >= k_most_waiting) co_return nullptr;
     const auto place = std::make_shared<Place>(asio::steady_timer(self->executor_, self->program_.deadline));
     self->waiting_.push_back(place);
-    co_await place->timer.async_wait(k_tuple);
+    co_await place->timer.async_wait(transport::k_tuple);
     if (place->called) co_return std::make_shared<Turn>(self);
     self->waiting_.remove(place);
     co_return nullptr;

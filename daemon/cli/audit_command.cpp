@@ -10,10 +10,6 @@ namespace {
 
 using wire::Json;
 
-std::string word(const Json& record, const char* name) {
-  return wire::printable(wire::string_member(record, name).value_or(""), wire::k_max_detail);
-}
-
 void add(std::string& line, std::string_view before, const std::string& text) {
   if (!text.empty()) line += std::string(before) + text;
 }
@@ -69,19 +65,19 @@ Result<int> follow(const client::ControlClient& fobd, AuditPrinter& printer) {
 }  // namespace
 
 std::string audit_record_line(const Json& record, bool coloured) {
-  const std::string decision = word(record, "decision");
-  std::string line = word(record, "at") + "  " +
+  const std::string decision = wire::shown_member(record, "decision");
+  std::string line = wire::shown_member(record, "at") + "  " +
                      painted(decision, decision == "granted" ? Colour::good : Colour::bad, coloured) + "  " +
-                     word(record, "what");
-  add(line, " of ", word(record, "profile"));
+                     wire::shown_member(record, "what");
+  add(line, " of ", wire::shown_member(record, "profile"));
   add(line, "  pid ", number(record, "peer_pid"));
   add(line, " uid ", number(record, "peer_uid"));
-  add(line, "  unit ", word(record, "peer_unit"));
-  add(line, "  program ", word(record, "peer_exe"));
+  add(line, "  unit ", wire::shown_member(record, "peer_unit"));
+  add(line, "  program ", wire::shown_member(record, "peer_exe"));
   add(line, "  grant ", number(record, "grant"));
-  add(line, "  token ", word(record, "fingerprint"));
-  add(line, "  ", word(record, "outcome"));
-  add(line, "  because ", word(record, "why"));
+  add(line, "  token ", wire::shown_member(record, "fingerprint"));
+  add(line, "  ", wire::shown_member(record, "outcome"));
+  add(line, "  because ", wire::shown_member(record, "why"));
   if (const auto repeats = number(record, "repeats"); !repeats.empty())
     line += "  (and " + repeats + " times more before)";
   return line;

@@ -16,8 +16,8 @@ namespace {
 
 using wire::Json;
 
-std::string word(const Json& object, const char* name) {
-  return wire::printable(wire::string_member(object, name).value_or(""), wire::k_max_path);
+std::string long_word(const Json& object, const char* name) {
+  return wire::shown_member(object, name, wire::k_max_path);
 }
 
 const Json& member(const Json& object, const char* name) {
@@ -30,7 +30,7 @@ const Json& member(const Json& object, const char* name) {
 std::string account(const Json& json) {
   if (!json.is_object()) return "not said";
   const std::string number = std::to_string(wire::integer_member(json, "id").value_or(0));
-  const std::string name = word(json, "name");
+  const std::string name = long_word(json, "name");
   return name.empty() ? number : name + " (" + number + ")";
 }
 
@@ -43,8 +43,8 @@ std::string groups_of(const Json& facts) {
 std::string fact(const Json& facts, const char* name) {
   const Json& json = member(facts, name);
   if (!json.is_object()) return "not known";
-  const std::string value = word(json, "value");
-  return value.empty() ? "not known: " + word(json, "unknown") : value;
+  const std::string value = long_word(json, "value");
+  return value.empty() ? "not known: " + long_word(json, "unknown") : value;
 }
 
 std::string facts_lines(const Json& facts) {
@@ -70,18 +70,18 @@ std::string misses_of(const Json& judged) {
   std::string lines;
   for (const auto& miss : member(judged, "why")) {
     lines += "    grant " + std::to_string(wire::integer_member(miss, "grant").value_or(0)) + " (" +
-             word(miss, "where") + "):\n";
+             long_word(miss, "where") + "):\n";
     for (const auto& failed : member(miss, "failed"))
       if (failed.is_string())
         lines += "      " + wire::printable(failed.get<std::string>(), wire::k_max_path) + "\n";
   }
-  return lines.empty() ? "    " + word(judged, "reason") + "\n" : lines;
+  return lines.empty() ? "    " + long_word(judged, "reason") + "\n" : lines;
 }
 
 std::string verdict(const Json& judged, bool coloured) {
   const bool granted = member(judged, "granted") == true;
   std::string line =
-      word(judged, "profile") + ": " +
+      long_word(judged, "profile") + ": " +
       painted(granted ? "granted" : "not granted", granted ? Colour::good : Colour::bad, coloured);
   if (const auto grant = wire::integer_member(judged, "grant"))
     line += ", by grant " + std::to_string(*grant);

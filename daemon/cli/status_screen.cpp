@@ -18,19 +18,14 @@ using wire::Json;
 
 constexpr std::size_t k_max_word = 128;
 
-std::string word(const Json& object, const char* name) {
-  return wire::printable(wire::string_member(object, name).value_or(""), k_max_word);
+std::string short_word(const Json& object, const char* name) {
+  return wire::shown_member(object, name, k_max_word);
 }
 
-std::string duration(std::int64_t seconds) { return in_words(std::chrono::seconds(seconds)); }
+std::string duration(std::int64_t count) { return in_words(std::chrono::seconds(count)); }
 
 std::string count(std::int64_t number, const std::string& singular) {
   return std::to_string(number) + " " + singular + (number == 1 ? "" : "s");
-}
-
-bool is_true(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && *found == true;
 }
 
 // The form in which fobd writes a moment (to_rfc3339), and no other.
@@ -62,12 +57,12 @@ std::string bar_of(std::int64_t left, std::int64_t lifetime, Colour colour, bool
 // "valid  [#############.......]  3 min of 5 min left".
 std::string state_of(const Json& profile, bool coloured) {
   constexpr std::int64_t k_longest = 366 * 86400LL;
-  const std::string state = word(profile, "state");
+  const std::string state = short_word(profile, "state");
   const std::string shown = state == "none"      ? "no token"
                             : state == "idle"    ? "idle"
                             : state == "expired" ? "token expired"
                                                  : state;
-  const bool failing = is_true(profile, "failing");
+  const bool failing = wire::is_true(profile, "failing");
   const Colour colour = state == "valid"  ? (failing ? Colour::warning : Colour::good)
                         : state == "idle" ? Colour::faint
                                           : Colour::bad;
@@ -83,12 +78,12 @@ std::string state_of(const Json& profile, bool coloured) {
 
 // What happens next, and why: "refresh in 3 min".
 std::string next_of(const Json& profile) {
-  if (is_true(profile, "exchanging")) return "next: exchanging now";
+  if (wire::is_true(profile, "exchanging")) return "next: exchanging now";
   const auto next = wire::integer_member(profile, "next_attempt_in");
   if (!next)
-    return word(profile, "refresh") == "on-demand" ? "next: a refresh when an app asks"
-                                                   : "next: no refresh planned";
-  const std::string why = word(profile, "next_attempt_why");
+    return short_word(profile, "refresh") == "on-demand" ? "next: a refresh when an app asks"
+                                                         : "next: no refresh planned";
+  const std::string why = short_word(profile, "next_attempt_why");
   return "next: " + (why.empty() ? "an attempt" : why) + " in " + duration(*next);
 }
 
@@ -96,13 +91,13 @@ std::string credential_of(const Json& profile, WallTime now) {
   const auto version = wire::integer_member(profile, "credential_version");
   if (!version) return "";
   std::string line = "credential version " + std::to_string(*version);
-  const std::string stored = word(profile, "credential_stored_at");
+  const std::string stored = short_word(profile, "credential_stored_at");
   return stored.empty() ? line : line + ", stored " + ago(stored, now);
 }
 
 std::string token_of(const Json& profile) {
   std::string line;
-  if (const std::string print = word(profile, "fingerprint"); !print.empty()) line = "token " + print;
+  if (const std::string print = short_word(profile, "fingerprint"); !print.empty()) line = "token " + print;
   std::string scopes;
   if (const auto list = profile.find("scopes"); list != profile.end() && list->is_array())
     for (const auto& scope : *list)
@@ -129,12 +124,12 @@ std::string user_called(std::int64_t uid) {
 // "xr, localizer.service, pid 812: 4 s ago, 120 times".
 std::string recipient_of(const Json& recipient, WallTime now) {
   std::string line = user_called(wire::integer_member(recipient, "uid").value_or(0));
-  if (const std::string unit = word(recipient, "unit"); !unit.empty()) line += ", " + unit;
-  if (const std::string exe = word(recipient, "exe"); !exe.empty()) line += ", " + exe;
+  if (const std::string unit = short_word(recipient, "unit"); !unit.empty()) line += ", " + unit;
+  if (const std::string exe = short_word(recipient, "exe"); !exe.empty()) line += ", " + exe;
   line += ", pid " + std::to_string(wire::integer_member(recipient, "pid").value_or(0)) + ": ";
   const auto times = wire::integer_member(recipient, "count").value_or(1);
-  line += ago(word(recipient, "at"), now);
-  if (const std::string how = word(recipient, "how"); how != "request") line += ", by " + how;
+  line += ago(short_word(recipient, "at"), now);
+  if (const std::string how = short_word(recipient, "how"); how != "request") line += ", by " + how;
   return times > 1 ? line + ", " + count(times, "time") : line;
 }
 
@@ -154,12 +149,12 @@ std::string last_error_of(const Json& profile, WallTime now) {
   if (error == profile.end() || !error->is_object()) return "";
   const auto failing = profile.find("failing");
   const bool over = failing != profile.end() && *failing == false;
-  return "last error " + ago(word(*error, "at"), now) + (over ? " (over), " : ", ") + word(*error, "kind") +
-         ": " + wire::printable(wire::string_member(*error, "detail").value_or(""), wire::k_max_detail);
+  return "last error " + ago(short_word(*error, "at"), now) + (over ? " (over), " : ", ") +
+         short_word(*error, "kind") + ": " + wire::shown_member(*error, "detail");
 }
 
 std::string what_is_wrong(const Json& alarm) {
-  const auto code = code_of_kind(word(alarm, "kind"));
+  const auto code = code_of_kind(short_word(alarm, "kind"));
   std::string words(traits(code.value_or(ErrorCode::rejected)).title);
   words.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(words.front())));
   return words;
@@ -169,16 +164,17 @@ std::string what_is_wrong(const Json& alarm) {
 std::string alarm_of(const Json& profile) {
   const auto alarm = profile.find("alarm");
   if (alarm == profile.end() || !alarm->is_object()) return "";
-  std::string line = "ALARM since " + word(*alarm, "since") + ": " + what_is_wrong(*alarm);
+  std::string line = "ALARM since " + short_word(*alarm, "since") + ": " + what_is_wrong(*alarm);
   const auto left = wire::integer_member(*alarm, "token_ends_in");
   line += left ? "; apps go without a token in " + duration(*left) : "; apps have no token";
-  const std::string offer = word(*alarm, "offer");
+  const std::string offer = short_word(*alarm, "offer");
   if (offer.empty()) return line;
-  return line + "; one that works is put in force by: fob credential " + offer + " " + word(profile, "name");
+  return line + "; one that works is put in force by: fob credential " + offer + " " +
+         short_word(profile, "name");
 }
 
 std::string fallback_of(const Json& profile) {
-  const std::string slot = word(profile, "fallback");
+  const std::string slot = short_word(profile, "fallback");
   if (slot.empty()) return "";
   return "FALLBACK: the credential in force is refused; the " +
          (slot == "next" ? std::string("staged") : slot) + " one is used in its place";
@@ -187,12 +183,12 @@ std::string fallback_of(const Json& profile) {
 std::string staged_of(const Json& profile) {
   const auto refused = profile.find("staged_refused");
   if (refused == profile.end() || !refused->is_object()) return "";
-  return "the staged credential was refused " + word(*refused, "at") + ": " +
-         wire::printable(wire::string_member(*refused, "detail").value_or(""), wire::k_max_detail);
+  return "the staged credential was refused " + short_word(*refused, "at") + ": " +
+         wire::shown_member(*refused, "detail");
 }
 
 std::string lines_of(const Json& profile, std::size_t width, WallTime now, bool coloured) {
-  std::string name = word(profile, "name");
+  std::string name = short_word(profile, "name");
   name.resize(std::max(width, name.size()), ' ');
   std::string lines = name + "  " + state_of(profile, coloured) + "\n";
   const std::string indent(width + 2, ' ');
@@ -217,8 +213,8 @@ Result<std::string> status_screen(std::string_view document, WallTime now, bool 
 
   std::size_t width = 0;
   for (const auto& profile : *profiles)
-    if (profile.is_object()) width = std::max(width, word(profile, "name").size());
-  std::string screen = "fobd " + word(*status, "version") + ", pid " +
+    if (profile.is_object()) width = std::max(width, short_word(profile, "name").size());
+  std::string screen = "fobd " + short_word(*status, "version") + ", pid " +
                        std::to_string(wire::integer_member(*status, "pid").value_or(0)) + ", up " +
                        duration(wire::integer_member(*status, "uptime_s").value_or(0)) + "\n";
   if (profiles->empty()) screen += "no profile is configured; add [profile.NAME] to fob.toml\n";

@@ -13,21 +13,17 @@ namespace {
 
 using wire::Json;
 
-std::string word(const Json& event, const char* name) {
-  return wire::printable(wire::string_member(event, name).value_or(""), wire::k_max_detail);
-}
-
 std::string in_words(const Json& event, const char* name) {
   return cli::in_words(std::chrono::seconds(wire::integer_member(event, name).value_or(0)));
 }
 
 std::string line_of(const std::string& name, const Json& event, bool coloured) {
   if (name == "token")
-    return painted("token " + word(event, "fingerprint"), Colour::good, coloured) + ", valid for " +
-           in_words(event, "expires_in");
+    return painted("token " + wire::shown_member(event, "fingerprint"), Colour::good, coloured) +
+           ", valid for " + in_words(event, "expires_in");
   if (name == "revoked")
     return painted("revoked", Colour::bad, coloured) + ": this process may not have it any more";
-  std::string line = painted("no token", Colour::bad, coloured) + ": " + word(event, "detail");
+  std::string line = painted("no token", Colour::bad, coloured) + ": " + wire::shown_member(event, "detail");
   if (event.contains("retry_after")) line += "; next attempt in " + in_words(event, "retry_after");
   return line;
 }
@@ -51,9 +47,9 @@ class Watch {
     revoked_ = event.name == "revoked";
     const std::string at = to_rfc3339(context_.clock.wall_now());
     const std::string name = wire::printable(event.name, 32);
-    const std::string line =
-        options_.json ? json_line(at, name, std::move(*data))
-                      : at + "  " + word(*data, "profile") + "  " + line_of(name, *data, may_colour());
+    const std::string line = options_.json ? json_line(at, name, std::move(*data))
+                                           : at + "  " + wire::shown_member(*data, "profile") + "  " +
+                                                 line_of(name, *data, may_colour());
     printed_ = print(line + "\n");
     return printed_ && !revoked_;
   }

@@ -1,16 +1,13 @@
 #include "daemon/config/endpoint.hpp"
 
+#include "daemon/config/boosted.hpp"
+
 #include <boost/url/parse.hpp>
 #include <boost/url/url.hpp>
 
 #include <string>
 
 namespace fob::config {
-namespace {
-
-boost::core::string_view boosted(std::string_view s) { return {s.data(), s.size()}; }
-
-}  // namespace
 
 bool is_loopback_host(std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);

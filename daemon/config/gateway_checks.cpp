@@ -1,5 +1,6 @@
 #include "daemon/config/gateway_checks.hpp"
 
+#include "daemon/config/boosted.hpp"
 #include "daemon/config/endpoint.hpp"
 
 #include <boost/url/parse.hpp>
@@ -12,7 +13,6 @@ namespace {
 
 constexpr std::size_t k_max_pair_part = 256;
 
-boost::core::string_view boosted(std::string_view s) { return {s.data(), s.size()}; }
 std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
 
 bool is_visible(char c) { return c > 0x20 && c < 0x7f; }

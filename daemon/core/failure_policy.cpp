@@ -6,7 +6,7 @@
 namespace fob::core {
 namespace {
 
-struct Row {
+struct PolicyRow {
   ErrorCode kind;
   FailurePolicy policy;
 };
@@ -17,17 +17,17 @@ using enum ErrorCode;
 // A captive portal shows as bad-answer, tls or unreachable. An authority may also answer nonsense to one
 // credential alone, so of these bad-answer says nothing about another.
 constexpr std::array k_policies = {
-    Row{no_credential, {true, false, false, false, false, false}},
-    Row{rejected, {true, false, false, false, false, true}},
-    Row{forbidden, {true, false, false, false, false, true}},
-    Row{config, {true, false, false, false, false, false}},
-    Row{rate_limited, {false, false, false, true, true, false}},
-    Row{unreachable, {false, true, false, true, true, false}},
-    Row{timeout, {false, true, false, true, true, false}},
-    Row{tls, {false, true, true, true, true, false}},
-    Row{clock_wrong, {false, false, true, false, true, false}},
-    Row{bad_answer, {false, true, false, true, false, false}},
-    Row{store_locked, {false, false, false, false, false, false}},
+    PolicyRow{no_credential, {true, false, false, false, false, false}},
+    PolicyRow{rejected, {true, false, false, false, false, true}},
+    PolicyRow{forbidden, {true, false, false, false, false, true}},
+    PolicyRow{config, {true, false, false, false, false, false}},
+    PolicyRow{rate_limited, {false, false, false, true, true, false}},
+    PolicyRow{unreachable, {false, true, false, true, true, false}},
+    PolicyRow{timeout, {false, true, false, true, true, false}},
+    PolicyRow{tls, {false, true, true, true, true, false}},
+    PolicyRow{clock_wrong, {false, false, true, false, true, false}},
+    PolicyRow{bad_answer, {false, true, false, true, false, false}},
+    PolicyRow{store_locked, {false, false, false, false, false, false}},
 };
 
 // A fault of fob's own: tried again like anything that may pass.
@@ -37,7 +37,7 @@ constexpr FailurePolicy k_other = {false, false, false, false, false, false};
 
 FailurePolicy policy_of(ErrorCode kind) {
   const auto row =
-      std::find_if(k_policies.begin(), k_policies.end(), [&](const Row& r) { return r.kind == kind; });
+      std::find_if(k_policies.begin(), k_policies.end(), [&](const PolicyRow& r) { return r.kind == kind; });
   return row == k_policies.end() ? k_other : row->policy;
 }
 

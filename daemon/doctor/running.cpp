@@ -87,10 +87,6 @@ std::string number_in_words(const Json& status, const char* name) {
   return std::to_string(wire::integer_member(status, name).value_or(0));
 }
 
-std::string word(const Json& object, const char* name, std::size_t limit = wire::k_max_detail) {
-  return wire::printable(wire::string_member(object, name).value_or(""), limit);
-}
-
 const Json* profile_in(const Json& status, const std::string& name) {
   const auto profiles = status.find("profiles");
   if (profiles == status.end() || !profiles->is_array()) return nullptr;
@@ -103,11 +99,6 @@ const Json* profile_in(const Json& status, const std::string& name) {
 const Json* object_in(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() || !found->is_object() ? nullptr : &*found;
-}
-
-bool is_true(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && *found == true;
 }
 
 const store::SlotSummary* current_in(const store::Listing* listing, const std::string& profile) {
@@ -137,15 +128,16 @@ Finding credential_stored(const Patient& patient, const std::string& name, const
 Finding credential(const Patient& patient, const std::string& name, const Json& profile,
                    const store::Listing* listing) {
   if (const Json* alarm = object_in(profile, "alarm")) {
-    const std::string offer = word(*alarm, "offer");
+    const std::string offer = wire::shown_member(*alarm, "offer");
     return failure(
-        Check::credential, code_of_kind(word(*alarm, "kind")).value_or(ErrorCode::rejected),
-        name + ": refused since " + word(*alarm, "since") + ": " + word(*alarm, "detail"),
+        Check::credential, code_of_kind(wire::shown_member(*alarm, "kind")).value_or(ErrorCode::rejected),
+        name + ": refused since " + wire::shown_member(*alarm, "since") + ": " +
+            wire::shown_member(*alarm, "detail"),
         patient.operators("credential " + (offer.empty() ? "rotate " + name : offer + " " + name)));
   }
   const Json* error = object_in(profile, "last_error");
-  const bool failing = is_true(profile, "failing");
-  if (failing && error != nullptr && word(*error, "kind") == "no-credential")
+  const bool failing = wire::is_true(profile, "failing");
+  if (failing && error != nullptr && wire::shown_member(*error, "kind") == "no-credential")
     return no_credential(patient, name);
   if (listing != nullptr) return credential_stored(patient, name, listing);
   if (const auto version = wire::integer_member(profile, "credential_version"))
@@ -169,7 +161,7 @@ Finding scopes(const Patient& patient, const config::Profile& profile, const Jso
         given.push_back(wire::printable(scope.get<std::string>(), wire::k_max_scope_length));
   for (const auto& wanted : profile.scopes)
     if (std::find(given.begin(), given.end(), wanted) == given.end()) missing.push_back(wanted);
-  if (word(state, "state") != "valid")
+  if (wire::shown_member(state, "state") != "valid")
     return skip(Check::scopes, profile.name + ": not known without a token");
   if (missing.empty()) return pass(Check::scopes, profile.name + ": " + list_of(given));
   return warn(Check::scopes,
@@ -180,17 +172,18 @@ Finding scopes(const Patient& patient, const config::Profile& profile, const Jso
 
 Finding token(const Patient& patient, const std::string& name, const Json& state) {
   const Json* error = object_in(state, "last_error");
-  const bool failing = is_true(state, "failing") && error != nullptr;
-  const std::string why = failing ? word(*error, "kind") + ": " + word(*error, "detail") : "";
+  const bool failing = wire::is_true(state, "failing") && error != nullptr;
+  const std::string why =
+      failing ? wire::shown_member(*error, "kind") + ": " + wire::shown_member(*error, "detail") : "";
   const std::string refresh = patient.operators("refresh " + name);
-  const std::string is = word(state, "state");
+  const std::string is = wire::shown_member(state, "state");
   if (is == "valid") {
     const std::string left = name + ": valid, " + number_in_words(state, "expires_in") + " s left";
     if (!failing) return pass(Check::token, left);
     return warn(Check::token, left + ", but the last refresh failed: " + why, refresh);
   }
   if (is == "idle") return pass(Check::token, name + ": none until an app asks, as configured");
-  const auto code = failing ? code_of_kind(word(*error, "kind")) : std::nullopt;
+  const auto code = failing ? code_of_kind(wire::shown_member(*error, "kind")) : std::nullopt;
   return failure(Check::token, code.value_or(ErrorCode::timeout),
                  name + ": none" + (why.empty() ? " yet" : "; " + why), refresh);
 }
@@ -227,7 +220,7 @@ Result<std::vector<std::string>> granted_to_us(const Patient& patient) {
   std::vector<std::string> names;
   if (const auto list = document->find("profiles"); list != document->end() && list->is_array())
     for (const auto& one : *list)
-      if (one.is_object()) names.push_back(word(one, "profile", wire::k_max_profile_name));
+      if (one.is_object()) names.push_back(wire::shown_member(one, "profile", wire::k_max_profile_name));
   return names;
 }
 
@@ -259,8 +252,8 @@ AskedDaemon ask_daemon(const Patient& patient) {
                           patient.restart(listener_at(patient.daemon_at.app_socket()))));
     return asked;
   }
-  asked.findings.push_back(pass(
-      Check::daemon, "fobd " + word(*status, "version") + " runs, pid " + number_in_words(*status, "pid")));
+  asked.findings.push_back(pass(Check::daemon, "fobd " + wire::shown_member(*status, "version") +
+                                                   " runs, pid " + number_in_words(*status, "pid")));
   asked.status = std::move(*status);
   return asked;
 }

@@ -14,7 +14,7 @@ namespace {
 
 using wire::Json;
 
-constexpr std::int64_t k_format = 1;
+constexpr std::int64_t k_bundle_format = 1;
 
 // What every sum over a bundle comes to at most, far from where 64 bits end.
 static_assert(k_max_header + k_max_devices * (sizeof(PublicKey) + k_max_box) + sizeof(Signature) <
@@ -59,7 +59,8 @@ std::optional<std::vector<Wave>> waves_in(const Json& json) {
 }
 
 Verified<BundleHeader> decode(const Json& json) {
-  if (wire::integer_member(json, "fob_bundle") != k_format) return malformed("its format is not number 1");
+  if (wire::integer_member(json, "fob_bundle") != k_bundle_format)
+    return malformed("its format is not number 1");
   if (const auto unknown =
           wire::unknown_member(json, {"fob_bundle", "profile", "serial", "created", "not_before", "not_after",
                                       "devices", "box_bytes", "waves", "signer"}))
@@ -111,7 +112,7 @@ std::string encode_header(const BundleHeader& header) {
   Json waves = Json::array();
   for (const Wave& wave : header.waves)
     waves.push_back({{"percent", wave.percent}, {"from", to_text(wave.from)}});
-  const Json json = {{"fob_bundle", k_format},
+  const Json json = {{"fob_bundle", k_bundle_format},
                      {"profile", header.profile},
                      {"serial", header.serial},
                      {"created", to_text(header.created)},

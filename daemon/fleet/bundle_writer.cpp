@@ -3,6 +3,7 @@
 #include "daemon/fleet/limits.hpp"
 #include "daemon/fleet/pending_file.hpp"
 #include "daemon/fleet/signing.hpp"
+#include "daemon/fleet/wrong.hpp"
 
 #include <sodium.h>
 
@@ -14,8 +15,6 @@ namespace fob::fleet {
 namespace {
 
 constexpr std::uint64_t k_progress_step = 1024;
-
-Error wrong(std::string detail) { return fail(ErrorCode::bad_request, std::move(detail)); }
 
 // Writes to the file what it hashes, so that what is signed is what is there.
 class SignedOutput {

@@ -2,6 +2,8 @@
 
 #include "daemon/fleet/identity.hpp"
 #include "daemon/fleet/limits.hpp"
+#include "daemon/fleet/text_input.hpp"
+#include "daemon/fleet/wrong.hpp"
 #include "ipc/base/file.hpp"
 
 #include <algorithm>
@@ -17,16 +19,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::string_view k_blanks = " \t\r";
 constexpr std::size_t k_fields = 3;
 constexpr std::size_t k_names_in_an_error = 5;
-
-Error wrong(std::string detail) { return fail(ErrorCode::bad_request, std::move(detail)); }
-
-std::string_view trimmed(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(k_blanks), text.size()));
-  return text.substr(0, text.find_last_not_of(k_blanks) + 1);
-}
 
 using Fields = std::array<std::string_view, k_fields>;
 

@@ -2,6 +2,7 @@
 
 #include "daemon/fleet/enrol_line.hpp"
 #include "daemon/fleet/limits.hpp"
+#include "daemon/fleet/text_input.hpp"
 #include "ipc/base/file.hpp"
 
 #include <algorithm>
@@ -14,8 +15,6 @@
 
 namespace fob::fleet {
 namespace {
-
-constexpr std::string_view k_blanks = " \t\r";
 
 std::uint64_t mark_of(const PublicKey& key) {
   std::uint64_t mark = 0;
@@ -59,8 +58,7 @@ Result<void> DeviceListReader::feed(std::string_view piece) {
 
 Result<void> DeviceListReader::take_line(std::string_view line) {
   ++line_;
-  line.remove_prefix(std::min(line.find_first_not_of(k_blanks), line.size()));
-  line = line.substr(0, line.find_last_not_of(k_blanks) + 1);
+  line = trimmed(line);
   if (line.empty() || line.front() == '#') return {};
   const auto device = parse_enrol_line(line);
   if (!device) return at(line_, device.error().detail);

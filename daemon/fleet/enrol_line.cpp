@@ -1,6 +1,7 @@
 #include "daemon/fleet/enrol_line.hpp"
 
 #include "daemon/fleet/limits.hpp"
+#include "daemon/fleet/wrong.hpp"
 #include "ipc/wire/json.hpp"
 
 #include <sodium.h>
@@ -11,9 +12,7 @@ namespace {
 using namespace std::string_view_literals;
 using wire::Json;
 
-constexpr std::int64_t k_format = 1;
-
-Error wrong(std::string detail) { return fail(ErrorCode::bad_request, std::move(detail)); }
+constexpr std::int64_t k_line_format = 1;
 
 // What the device signs. A name holds no NUL, and all else is of fixed size, so no two devices have the same.
 std::string signed_text(const EnrolledDevice& device) {
@@ -34,7 +33,7 @@ std::string encode_enrol_line(const DeviceIdentity& identity, Time enrolled) {
   Signature signature{};
   crypto_sign_detached(signature.data(), nullptr, octets(text).data(), text.size(),
                        identity.sign_secret.bytes().data());
-  return wire::dump({{"fob_device", k_format},
+  return wire::dump({{"fob_device", k_line_format},
                      {"device", device.id},
                      {"box_key", to_base64(device.box_key)},
                      {"sign_key", to_base64(device.sign_key)},
@@ -45,7 +44,7 @@ std::string encode_enrol_line(const DeviceIdentity& identity, Time enrolled) {
 Result<EnrolledDevice> parse_enrol_line(std::string_view line) {
   const auto json = wire::parse_object(line, k_max_enrol_line, ErrorCode::bad_request);
   if (!json) return wrong("this is no enrol line (" + json.error().detail + ")");
-  if (wire::integer_member(*json, "fob_device") != k_format)
+  if (wire::integer_member(*json, "fob_device") != k_line_format)
     return wrong("this is no enrol line of this version of fob");
   if (const auto unknown = wire::unknown_member(
           *json, {"fob_device", "device", "box_key", "sign_key", "enrolled", "signature"}))

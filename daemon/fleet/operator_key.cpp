@@ -2,6 +2,7 @@
 
 #include "daemon/fleet/flat_json.hpp"
 #include "daemon/fleet/limits.hpp"
+#include "daemon/fleet/wrong.hpp"
 #include "ipc/wire/json.hpp"
 
 #include <sodium.h>
@@ -14,14 +15,12 @@
 namespace fob::fleet {
 namespace {
 
-constexpr std::uint64_t k_format = 1;
+constexpr std::uint64_t k_key_format = 1;
 constexpr std::size_t k_seed = crypto_sign_SEEDBYTES;
 
 using Salt = std::array<unsigned char, crypto_pwhash_argon2id_SALTBYTES>;
 using Nonce = std::array<unsigned char, crypto_secretbox_NONCEBYTES>;
 using Box = std::array<unsigned char, crypto_secretbox_MACBYTES + k_seed>;
-
-Error wrong(std::string detail) { return fail(ErrorCode::bad_request, std::move(detail)); }
 
 // What a key file holds, in either of its forms.
 struct KeyFile {
@@ -54,7 +53,7 @@ std::optional<KeyFile> decode_file(std::string_view text) {
   if (text.size() > k_max_operator_key) return std::nullopt;
   const auto json = parse_flat(
       text, {"fob_operator_key", "public", "seed", "kdf", "passes", "memory", "salt", "nonce", "box"});
-  if (!json || number_member(*json, "fob_operator_key") != k_format) return std::nullopt;
+  if (!json || number_member(*json, "fob_operator_key") != k_key_format) return std::nullopt;
   const auto member = [&](const char* name) { return text_member(*json, name).value_or(""); };
   KeyFile file;
   if (!from_base64(member("public"), file.public_key)) return std::nullopt;
@@ -124,7 +123,7 @@ Result<SecretBytes> encode_operator_key(const OperatorKey& key, const SecretByte
   if (!lock) return lock.error();
   crypto_secretbox_easy(file.box.data(), seed.bytes().data(), seed.size(), file.nonce.data(),
                         lock->bytes().data());
-  const wire::Json json = {{"fob_operator_key", k_format},
+  const wire::Json json = {{"fob_operator_key", k_key_format},
                            {"public", to_base64(key.public_key)},
                            {"kdf", "argon2id13"},
                            {"passes", cost.passes},

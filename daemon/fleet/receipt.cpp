@@ -2,6 +2,7 @@
 
 #include "daemon/fleet/identity.hpp"
 #include "daemon/fleet/limits.hpp"
+#include "daemon/fleet/wrong.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/names.hpp"
 
@@ -15,13 +16,11 @@ namespace {
 using namespace std::string_view_literals;
 using wire::Json;
 
-constexpr std::int64_t k_format = 1;
+constexpr std::int64_t k_receipt_format = 1;
 
 // In the order of Outcome.
 constexpr std::array<std::string_view, k_outcomes> k_words = {"applied"sv, "staged"sv,   "waiting"sv,
                                                               "refused"sv, "rejected"sv, "failed"sv};
-
-Error wrong(std::string detail) { return fail(ErrorCode::bad_request, std::move(detail)); }
 
 bool is_word(std::string_view text) {
   return text.size() <= k_max_reason && std::all_of(text.begin(), text.end(), [](char c) {
@@ -46,7 +45,7 @@ std::optional<Outcome> outcome_from(std::string_view text) {
 }
 
 std::string encode_receipt(const Receipt& receipt) {
-  return wire::dump({{"fob_receipt", k_format},
+  return wire::dump({{"fob_receipt", k_receipt_format},
                      {"device", receipt.device},
                      {"profile", receipt.profile},
                      {"serial", receipt.serial},
@@ -62,7 +61,7 @@ std::string encode_receipt(const Receipt& receipt) {
 Result<Receipt> decode_receipt(std::string_view text) {
   const auto json = wire::parse_object(text, k_max_receipt, ErrorCode::bad_request);
   if (!json) return wrong("this is no receipt (" + json.error().detail + ")");
-  if (wire::integer_member(*json, "fob_receipt") != k_format)
+  if (wire::integer_member(*json, "fob_receipt") != k_receipt_format)
     return wrong("this is no receipt of this version of fob");
   if (const auto unknown =
           wire::unknown_member(*json, {"fob_receipt", "device", "profile", "serial", "outcome", "reason",

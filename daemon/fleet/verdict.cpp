@@ -5,15 +5,15 @@
 namespace fob::fleet {
 namespace {
 
-Verdict refuse(Reason reason) { return {Verdict::Kind::refuse, reason, {}}; }
+Verdict refused(Reason reason) { return {Verdict::Kind::refuse, reason, {}}; }
 
 }  // namespace
 
 Verdict judge(const BundleHeader& header, std::size_t wave, const Standing& standing) {
-  if (!standing.has_profile) return refuse(Reason::unknown_profile);
-  if (header.serial == standing.last_serial) return refuse(Reason::replayed);
-  if (header.serial < standing.last_serial) return refuse(Reason::lower_serial);
-  if (standing.now >= header.not_after) return refuse(Reason::expired);
+  if (!standing.has_profile) return refused(Reason::unknown_profile);
+  if (header.serial == standing.last_serial) return refused(Reason::replayed);
+  if (header.serial < standing.last_serial) return refused(Reason::lower_serial);
+  if (standing.now >= header.not_after) return refused(Reason::expired);
 
   const Time until = std::max(header.not_before, header.waves.at(wave).from);
   if (standing.now < header.not_before) return {Verdict::Kind::wait, Reason::not_yet_valid, until};

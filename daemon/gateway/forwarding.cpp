@@ -33,7 +33,6 @@ constexpr std::array<std::string_view, 3> k_of_upstream = {"Set-Cookie", "Alt-Sv
                                                            "Strict-Transport-Security"};
 
 beast::string_view boosted(std::string_view text) { return {text.data(), text.size()}; }
-std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
 
 template <class Names>
 bool is_one_of(const Names& names, std::string_view name) {

@@ -10,10 +10,13 @@
 #include <boost/beast/http/message.hpp>
 
 #include <string>
+#include <string_view>
 
 namespace fob::gateway {
 
 namespace http = boost::beast::http;
+
+inline std::string_view view_of(boost::beast::string_view text) { return {text.data(), text.size()}; }
 
 UpstreamRequest to_upstream(const config::Gateway& settings, const http::request<http::buffer_body>& request,
                             const std::string& token);

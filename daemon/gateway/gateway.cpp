@@ -2,16 +2,15 @@
 
 #include "daemon/config/ca_file.hpp"
 #include "daemon/config/gateway_checks.hpp"
+#include "daemon/gateway/awaiting.hpp"
 #include "daemon/gateway/peer_user.hpp"
 #include "daemon/gateway/session.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -25,8 +24,6 @@ namespace asio = boost::asio;
 namespace {
 
 using asio::ip::tcp;
-
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 
 // Of each listener; a crowd beyond it waits in the kernel's queue.
 constexpr std::size_t k_most_connections = 256;

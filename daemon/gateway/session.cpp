@@ -1,11 +1,10 @@
 #include "daemon/gateway/session.hpp"
 
+#include "daemon/gateway/awaiting.hpp"
 #include "daemon/gateway/forwarding.hpp"
 #include "daemon/gateway/raw_head.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
@@ -30,10 +29,8 @@ namespace {
 
 using Parser = http::request_parser<http::buffer_body>;
 
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
-
 // A head with a token, cookies of other loopback servers, and what browsers add.
-constexpr std::size_t k_max_head = 32 * 1024;
+constexpr std::size_t k_max_request_head = 32 * 1024;
 // A map's upload; nothing of it is kept.
 constexpr std::uint64_t k_max_body = 4ULL * 1024 * 1024 * 1024;
 // A token request is `{}`, or a short form.
@@ -95,8 +92,6 @@ struct Passing {
   http::response_serializer<http::buffer_body> serializer{response};
 };
 
-std::string_view view_of(beast::string_view text) { return {text.data(), text.size()}; }
-
 class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(ListenerPtr listener, asio::ip::tcp::socket socket, uid_t user)
@@ -115,7 +110,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // One request and its answer; whether the connection lives on.
   asio::awaitable<bool> serve_one() {
     parser_.emplace();
-    parser_->header_limit(k_max_head);
+    parser_->header_limit(k_max_request_head);
     parser_->body_limit(k_max_body);
     const auto refused = co_await read_head();
     if (!refused) co_return false;
@@ -167,7 +162,7 @@ class Session : public std::enable_shared_from_this<Session> {
     set_deadline(served_ ? k_idle_deadline : k_head_deadline);
     auto end = end_of_head(heard());
     while (end == std::string_view::npos) {
-      if (buffer_.size() >= k_max_head) co_return "the request head may have 32 KiB";
+      if (buffer_.size() >= k_max_request_head) co_return "the request head may have 32 KiB";
       const auto into = buffer_.prepare(std::min(k_piece, buffer_.max_size() - buffer_.size()));
       const auto [error, size] = co_await socket_.async_read_some(into, k_tuple);
       if (error) co_return std::nullopt;
@@ -477,7 +472,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Kept> kept_;
   std::shared_ptr<Transfer> transfer_;
   // Of all of them:
-  beast::flat_buffer buffer_{2 * k_max_head};
+  beast::flat_buffer buffer_{2 * k_max_request_head};
   std::unique_ptr<std::array<char, k_piece>> piece_;
   bool served_ = false;
 };

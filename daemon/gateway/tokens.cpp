@@ -1,5 +1,6 @@
 #include "daemon/gateway/tokens.hpp"
 
+#include "daemon/gateway/awaiting.hpp"
 #include "daemon/gateway/wakeup.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -26,7 +27,6 @@ using std::chrono::milliseconds;
 
 // As long as an app of fobd's waits unless it says (design.md §4).
 constexpr milliseconds k_wait{5000};
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
 
 Result<Token> get_from(client::TokenSource& source, milliseconds wait) {
   std::array<char, wire::k_max_token> text;  // NOLINT: left as it is, most of it is not used

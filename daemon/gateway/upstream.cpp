@@ -28,9 +28,9 @@ constexpr long k_silence_s = 60;
 constexpr long k_reuse_s = 30;
 // The least that libcurl takes: a device has many small requests, and few large ones.
 constexpr long k_buffer = 16 * 1024;
-constexpr long k_most_connections = 256;
+constexpr long k_most_upstream_connections = 256;
 constexpr int k_records_at_once = 4;
-constexpr std::size_t k_max_head = 64 * 1024;
+constexpr std::size_t k_max_answer_head = 64 * 1024;
 
 class Curl;
 
@@ -131,8 +131,8 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
     curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, &Curl::on_timer);
     curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, k_most_connections);
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, k_most_connections / 8);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, k_most_upstream_connections);
+    curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, k_most_upstream_connections / 8);
   }
 
   std::shared_ptr<Transfer> start(UpstreamRequest request) override {
@@ -223,10 +223,10 @@ class Curl final : public Upstream, public std::enable_shared_from_this<Curl> {
     return static_cast<Curl*>(self)->watch(fd, wanted) ? 0 : -1;
   }
 
-  static int on_timer(CURLM*, long milliseconds, void* self) {
+  static int on_timer(CURLM*, long in_ms, void* self) {
     auto& curl = *static_cast<Curl*>(self);
-    if (milliseconds < 0) curl.due_ = Due::max();
-    if (milliseconds >= 0) curl.be_due_in(std::chrono::milliseconds(milliseconds));
+    if (in_ms < 0) curl.due_ = Due::max();
+    if (in_ms >= 0) curl.be_due_in(std::chrono::milliseconds(in_ms));
     return 0;
   }
 
@@ -365,7 +365,7 @@ std::size_t CurlTransfer::on_head(char* line, std::size_t one, std::size_t count
   auto& transfer = *static_cast<CurlTransfer*>(self);
   const std::size_t size = one * count;
   transfer.head_size_ += size;
-  if (transfer.head_size_ > k_max_head) return 0;
+  if (transfer.head_size_ > k_max_answer_head) return 0;
   long status = 0;
   curl_easy_getinfo(transfer.handle_.get(), CURLINFO_RESPONSE_CODE, &status);
   if (status == 101) return 0;  // nobody asked for another protocol

@@ -1,11 +1,11 @@
 // Lets one coroutine sleep until something has happened; what happened before it went to sleep is not lost.
 #pragma once
 
+#include "daemon/gateway/awaiting.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <utility>
 
@@ -18,7 +18,7 @@ class Wakeup {
       : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
   boost::asio::awaitable<void> sleep() {
-    if (!woken_) co_await timer_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    if (!woken_) co_await timer_.async_wait(k_tuple);
     woken_ = false;
   }
   void wake() {

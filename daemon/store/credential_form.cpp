@@ -57,14 +57,6 @@ bool is_utf8_text(std::string_view text) {
   return true;
 }
 
-// A copy outside the string object itself, where it will be wiped (a short string would live inside).
-WipingString on_heap(std::string_view text) {
-  WipingString copy;
-  copy.reserve(std::max(text.size(), std::size_t{64}));
-  copy.assign(text);
-  return copy;
-}
-
 enum class Key : std::uint8_t { client_id, client_secret };
 
 // Which of the two a name means, however it is cased and joined: clientId, CLIENT_ID, "Client secret".

@@ -22,8 +22,6 @@ Result<void> check_name(const std::string& profile) {
   return fail(ErrorCode::store, "that is not a profile name");
 }
 
-std::string named(config::StoreKind kind) { return "the store \"" + std::string(to_string(kind)) + "\""; }
-
 bool is_closed_to_us(const std::filesystem::path& directory) {
   return ::eaccess(directory.c_str(), R_OK | X_OK) != 0 && errno == EACCES;
 }
@@ -67,7 +65,7 @@ Result<RecordStore*> DeviceStore::placed(const Placement& placement, const std::
   const auto kind = found == placement.end() ? home_.store : found->second.store;
   if (auto* store = store_of(kind)) return store;
   return fail(ErrorCode::config,
-              profile + " is in " + named(kind) + ", which this build of fob does not have");
+              profile + " is in " + store_named(kind) + ", which this build of fob does not have");
 }
 
 Result<UniqueFd> DeviceStore::lock(bool make) const {
@@ -274,7 +272,7 @@ Result<Listing> DeviceStore::list() {
   }
   for (const auto& [profile, place] : *placement)
     if (place.leftover)
-      listing.notes.push_back(profile + ": an old copy may still be in " + named(*place.leftover) +
+      listing.notes.push_back(profile + ": an old copy may still be in " + store_named(*place.leftover) +
                               ", which could not be reached; the next rotation deletes it if it can");
   std::sort(listing.slots.begin(), listing.slots.end(), [](const SlotSummary& a, const SlotSummary& b) {
     return std::tie(a.profile, a.slot) < std::tie(b.profile, b.slot);

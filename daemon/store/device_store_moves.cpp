@@ -25,8 +25,6 @@ bool same(const Record& a, const Record& b) {
              [](const auto& x, const auto& y) { return x.first == y.first && same(x.second, y.second); });
 }
 
-std::string named(config::StoreKind kind) { return "the store \"" + std::string(to_string(kind)) + "\""; }
-
 }  // namespace
 
 Result<void> DeviceStore::remove(const std::string& profile, Unread unread) {
@@ -75,7 +73,8 @@ Result<void> DeviceStore::move(Placement& placement, const std::string& profile,
                                RecordStore& to) const {
   const auto leftover = placement.contains(profile) ? placement.at(profile).leftover : std::nullopt;
   if (leftover && *leftover != to.kind())
-    return fail(ErrorCode::store_locked, "an old copy of " + profile + " is still in " + named(*leftover) +
+    return fail(ErrorCode::store_locked, "an old copy of " + profile + " is still in " +
+                                             store_named(*leftover) +
                                              "; it must be reachable before there is another move");
   if (auto copied = copy(placement, profile, from, to); !copied) return copied;
   placement[profile].store = to.kind();
@@ -97,9 +96,9 @@ Result<void> DeviceStore::copy(Placement& placement, const std::string& profile,
   if (copied) {
     const auto again = to.read(profile);
     if (again && *again && same(**record, **again)) return {};
-    copied = again ? fail(ErrorCode::store, named(to.kind()) +
+    copied = again ? fail(ErrorCode::store, store_named(to.kind()) +
                                                 " gives back something else than was put into it; " +
-                                                profile + " stays in " + named(from.kind()))
+                                                profile + " stays in " + store_named(from.kind()))
                    : again.error();
   } else if (copied.error().code == ErrorCode::store_locked) {
     place.leftover.reset();  // it was never written to
@@ -112,7 +111,7 @@ Result<void> DeviceStore::copy(Placement& placement, const std::string& profile,
 Result<Move> DeviceStore::migrate(const std::string& profile, config::StoreKind to) {
   if (!wire::is_profile_name(profile)) return fail(ErrorCode::store, "that is not a profile name");
   auto* const target = store_of(to);
-  if (target == nullptr) return fail(ErrorCode::config, "this build of fob has not " + named(to));
+  if (target == nullptr) return fail(ErrorCode::config, "this build of fob has not " + store_named(to));
   const auto locked = lock(false);
   if (!locked) return locked.error();
   if (!*locked) return rotation::empty_slot(profile, Slot::current);

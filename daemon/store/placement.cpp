@@ -11,27 +11,29 @@ namespace {
 
 using wire::Json;
 
-constexpr std::int64_t k_format = 1;
+constexpr std::int64_t k_placement_format = 1;
 // Thousands of profiles.
 constexpr std::size_t k_max_placement = 1024 * 1024;
 
 std::filesystem::path file_in(const std::filesystem::path& vault) { return vault / "placement.json"; }
 
-Error unusable(std::string reason) { return fail(ErrorCode::store_locked, std::move(reason)); }
+Error unusable_placement(std::string reason) { return fail(ErrorCode::store_locked, std::move(reason)); }
 
 Result<Place> decode_place(const Json& json) {
   if (!json.is_object() || wire::unknown_member(json, {"store", "leftover", "version", "bundle_serial"}))
-    return unusable("a profile's entry holds something unknown");
+    return unusable_placement("a profile's entry holds something unknown");
   const auto store = config::store_kind_from(wire::string_member(json, "store").value_or(""));
-  if (!store) return unusable("a profile is in a store that this version of fob does not know");
+  if (!store) return unusable_placement("a profile is in a store that this version of fob does not know");
   const auto version = wire::integer_member(json, "version");
   const auto serial = wire::integer_member(json, "bundle_serial");
-  if (!version || *version < 0 || !serial || *serial < 0) return unusable("a profile's entry is incomplete");
+  if (!version || *version < 0 || !serial || *serial < 0)
+    return unusable_placement("a profile's entry is incomplete");
   Place place{*store, std::nullopt, static_cast<std::uint64_t>(*version),
               static_cast<std::uint64_t>(*serial)};
   if (json.contains("leftover")) {
     place.leftover = config::store_kind_from(wire::string_member(json, "leftover").value_or(""));
-    if (!place.leftover) return unusable("a leftover is in a store that this version of fob does not know");
+    if (!place.leftover)
+      return unusable_placement("a leftover is in a store that this version of fob does not know");
   }
   return place;
 }
@@ -40,14 +42,15 @@ Result<Place> decode_place(const Json& json) {
 
 Result<Placement> decode_placement(std::string_view text) {
   const auto json = wire::parse_object(text, k_max_placement, ErrorCode::store_locked);
-  if (!json) return unusable("it is not whole (" + json.error().detail + ")");
+  if (!json) return unusable_placement("it is not whole (" + json.error().detail + ")");
   const auto profiles = json->find("profiles");
-  const bool whole = wire::integer_member(*json, "fob_placement") == k_format && profiles != json->end() &&
-                     profiles->is_object() && !wire::unknown_member(*json, {"fob_placement", "profiles"});
-  if (!whole) return unusable("it is not a placement file of this version of fob");
+  const bool whole = wire::integer_member(*json, "fob_placement") == k_placement_format &&
+                     profiles != json->end() && profiles->is_object() &&
+                     !wire::unknown_member(*json, {"fob_placement", "profiles"});
+  if (!whole) return unusable_placement("it is not a placement file of this version of fob");
   Placement placement;
   for (const auto& [name, value] : profiles->items()) {
-    if (!wire::is_profile_name(name)) return unusable("it names what is no profile");
+    if (!wire::is_profile_name(name)) return unusable_placement("it names what is no profile");
     auto place = decode_place(value);
     if (!place) return place.error();
     placement.emplace(name, *place);
@@ -63,7 +66,7 @@ std::string encode_placement(const Placement& placement) {
                       {"bundle_serial", place.bundle_serial}};
     if (place.leftover) profiles[name]["leftover"] = to_string(*place.leftover);
   }
-  return wire::dump({{"fob_placement", k_format}, {"profiles", std::move(profiles)}}) + "\n";
+  return wire::dump({{"fob_placement", k_placement_format}, {"profiles", std::move(profiles)}}) + "\n";
 }
 
 Result<Placement> read_placement(const std::filesystem::path& vault) {
@@ -76,9 +79,10 @@ Result<Placement> read_placement(const std::filesystem::path& vault) {
   if (!text) return text.error();
   auto placement = decode_placement(*text);
   if (!placement)
-    return unusable(file_in(vault).string() + " cannot be used: " + placement.error().detail +
-                    ". Without it, each profile is looked for in the store that [daemon] names; if that is "
-                    "where yours are, delete the file");
+    return unusable_placement(
+        file_in(vault).string() + " cannot be used: " + placement.error().detail +
+        ". Without it, each profile is looked for in the store that [daemon] names; if that is "
+        "where yours are, delete the file");
   return placement;
 }
 

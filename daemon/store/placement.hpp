@@ -19,6 +19,11 @@
 
 namespace fob::store {
 
+/// A store in a message.
+inline std::string store_named(config::StoreKind kind) {
+  return "the store \"" + std::string(to_string(kind)) + "\"";
+}
+
 struct Place {
   config::StoreKind store = config::StoreKind::file;
   std::optional<config::StoreKind> leftover;  ///< where a copy may be that does not count

@@ -12,9 +12,9 @@ namespace {
 using wire::Slot;
 using Text = WipingString;
 
-constexpr std::uint64_t k_format = 1;
+constexpr std::uint64_t k_record_format = 1;
 
-Error unusable(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
+Error unusable_record(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
 
 // The characters that RFC 6749 (appendix A) allows, without the blank.
 bool is_visible(std::string_view text) {
@@ -31,13 +31,6 @@ Result<void> check(const Credential& credential) {
   if (!is_visible(id) || !is_visible(secret))
     return fail(ErrorCode::store, "a client id and a secret are of visible ASCII characters only");
   return {};
-}
-
-Text on_heap(std::string_view text) {
-  Text copy;
-  copy.reserve(std::max(text.size(), std::size_t{64}));  // a short text would live outside of wiped memory
-  copy.assign(text);
-  return copy;
 }
 
 WipingJson to_json(const KeptCredential& kept) {
@@ -94,40 +87,41 @@ std::string_view text(const WipingJson& object, const char* name) {
 }
 
 Result<KeptCredential> decode_slot(const WipingJson& json) {
-  if (!json.is_object()) return unusable("a slot is not an object");
+  if (!json.is_object()) return unusable_record("a slot is not an object");
   const auto version = number(json, "version");
   const auto stored_at = time_in(json, "stored_at_ms");
   const auto serial = number(json, "bundle_serial");
   const auto untested = json.find("untested");
   const bool whole = version && *version > 0 && stored_at && serial && untested != json.end() &&
                      untested->is_boolean() && json.size() == 6;
-  if (!whole) return unusable("a slot is incomplete, or holds something unknown");
+  if (!whole) return unusable_record("a slot is incomplete, or holds something unknown");
   KeptCredential kept{
       {std::string(text(json, "client_id")), SecretBytes::copy_of(text(json, "client_secret"))},
       *version,
       *stored_at,
       {untested->get<bool>(), *serial}};
-  if (!check(kept.credential)) return unusable("a slot holds no credential");
+  if (!check(kept.credential)) return unusable_record("a slot holds no credential");
   return kept;
 }
 
 Result<Record> decode(const WipingJson& json, std::string_view profile) {
-  if (number(json, "fob_record") != k_format) return unusable("it is not a record of this version of fob");
-  if (text(json, "profile") != profile) return unusable("it was written for another profile");
+  if (number(json, "fob_record") != k_record_format)
+    return unusable_record("it is not a record of this version of fob");
+  if (text(json, "profile") != profile) return unusable_record("it was written for another profile");
   const auto counter = number(json, "counter");
   const auto serial = number(json, "bundle_serial");
   const auto slots = json.find("slots");
   const auto aside = json.find("set_aside");
   const std::size_t members = aside == json.end() ? 5 : 6;
   if (!counter || !serial || slots == json.end() || !slots->is_object() || json.size() != members)
-    return unusable("it is incomplete, or holds something unknown");
+    return unusable_record("it is incomplete, or holds something unknown");
   Record record{*counter, *serial, {}, std::nullopt};
   for (const auto& [name, value] : slots->items()) {
     const auto slot = wire::slot_from({name.data(), name.size()});
-    if (!slot) return unusable("it holds an unknown slot");
+    if (!slot) return unusable_record("it holds an unknown slot");
     auto kept = decode_slot(value);
     if (!kept) return kept.error();
-    if (kept->version > record.counter) return unusable("a slot's version is beyond the counter");
+    if (kept->version > record.counter) return unusable_record("a slot's version is beyond the counter");
     record.slots.emplace(*slot, std::move(*kept));
   }
   if (aside != json.end()) {
@@ -147,7 +141,7 @@ Result<SecretBytes> encode_record(const Record& record, std::string_view profile
     slots[on_heap(wire::to_string(slot))] = to_json(kept);
   }
   WipingJson json = WipingJson::object();
-  json["fob_record"] = k_format;
+  json["fob_record"] = k_record_format;
   json["profile"] = on_heap(profile);
   json["counter"] = record.counter;
   json["bundle_serial"] = record.bundle_serial;
@@ -162,13 +156,13 @@ Result<SecretBytes> encode_record(const Record& record, std::string_view profile
 
 Result<Record> decode_record(std::string_view text, std::string_view profile) {
   if (text.size() > k_max_record_text)
-    return unusable("it is larger than the " + std::to_string(k_max_record_text) + " bytes allowed");
+    return unusable_record("it is larger than the " + std::to_string(k_max_record_text) + " bytes allowed");
   Watch watch;
   const auto callback = [&watch](int depth, WipingJson::parse_event_t event, WipingJson& value) {
     return watch(depth, event, value);
   };
   const auto json = WipingJson::parse(text, callback, false);
-  if (!json.is_object() || !watch.fine()) return unusable("it is not whole");
+  if (!json.is_object() || !watch.fine()) return unusable_record("it is not whole");
   return decode(json, profile);
 }
 

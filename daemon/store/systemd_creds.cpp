@@ -15,7 +15,7 @@
 namespace fob::store {
 namespace {
 
-constexpr std::string_view k_suffix = ".cred";
+constexpr std::string_view k_blob_suffix = ".cred";
 // The longest record in base64 with line ends, beside keys that a TPM sealed and are some 1 KiB.
 constexpr std::size_t k_max_blob = 112 * 1024;
 
@@ -77,7 +77,7 @@ std::string_view mend_of(const ToolRun& run) {
 
 std::string name_of(const std::string& profile) { return "fob-" + profile; }
 
-Result<void> check_name(const std::string& profile) {
+Result<void> check_profile(const std::string& profile) {
   if (wire::is_profile_name(profile)) return {};
   return fail(ErrorCode::store, "this is not the name of a profile; it would not be a file in the vault");
 }
@@ -109,7 +109,7 @@ SystemdCredsRecords::SystemdCredsRecords(SystemdCredsSetup setup)
 }
 
 std::filesystem::path SystemdCredsRecords::path_of(const std::string& profile) const {
-  return setup_.vault / (profile + std::string(k_suffix));
+  return setup_.vault / (profile + std::string(k_blob_suffix));
 }
 
 Error SystemdCredsRecords::root_alone(const std::string& profile, const std::string& reason) const {
@@ -169,7 +169,7 @@ bool SystemdCredsRecords::is_handed(const std::string& profile) const {
 }
 
 Result<std::optional<Record>> SystemdCredsRecords::read(const std::string& profile) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile(profile); !checked) return checked.error();
   const bool handed = is_handed(profile);
   const auto file = handed ? *setup_.credentials / name_of(profile) : path_of(profile);
   const auto text = handed ? read_text(file) : kept(profile);
@@ -214,7 +214,7 @@ Result<std::string> SystemdCredsRecords::seal(const std::string& profile, const 
 }
 
 Result<void> SystemdCredsRecords::replace(const std::string& profile, const Record& record) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile(profile); !checked) return checked.error();
   const auto text = encode_record(record, profile);
   if (!text) return text.error();
   if (auto made = make_directory(setup_.vault, 0700, ErrorCode::store); !made) return made.error();
@@ -225,14 +225,14 @@ Result<void> SystemdCredsRecords::replace(const std::string& profile, const Reco
 }
 
 Result<void> SystemdCredsRecords::erase(const std::string& profile) {
-  if (auto checked = check_name(profile); !checked) return checked.error();
+  if (auto checked = check_profile(profile); !checked) return checked.error();
   return remove_file(path_of(profile), ErrorCode::store);
 }
 
 Result<std::vector<std::string>> SystemdCredsRecords::profiles() {
   const auto vault = open_private_directory(setup_.vault);
   if (!vault) return vault.error();
-  return files_of_profiles(setup_.vault, k_suffix);
+  return files_of_profiles(setup_.vault, k_blob_suffix);
 }
 
 }  // namespace fob::store

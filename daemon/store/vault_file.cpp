@@ -10,11 +10,11 @@ namespace {
 
 using wire::Json;
 
-constexpr std::int64_t k_format = 1;
+constexpr std::int64_t k_vault_format = 1;
 constexpr std::size_t k_nonce_bytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr std::size_t k_tag_bytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 
-Error unusable(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
+Error unusable_vault(std::string reason) { return fail(ErrorCode::store_damaged, std::move(reason)); }
 
 const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -49,13 +49,13 @@ std::string binding(std::string_view profile) {
 Result<SecretBytes> open_box(std::string_view box, std::string_view nonce, std::string_view profile,
                              const SecretBytes& key) {
   if (nonce.size() != k_nonce_bytes || box.size() <= k_tag_bytes || key.size() != k_vault_key_bytes)
-    return unusable("its box has the wrong size");
+    return unusable_vault("its box has the wrong size");
   SecretBytes plain(box.size() - k_tag_bytes);
   const std::string bound = binding(profile);
   if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain.bytes().data(), nullptr, nullptr, octets(box),
                                                  box.size(), octets(bound), bound.size(), octets(nonce),
                                                  key.bytes().data()) != 0)
-    return unusable("its box does not open: it was damaged, altered, or sealed with another key");
+    return unusable_vault("its box does not open: it was damaged, altered, or sealed with another key");
   return plain;
 }
 
@@ -72,7 +72,7 @@ Result<std::string> seal_record(const Record& record, std::string_view profile, 
   crypto_aead_xchacha20poly1305_ietf_encrypt(octets(box), nullptr, plain->bytes().data(), plain->size(),
                                              octets(bound), bound.size(), nullptr, octets(nonce),
                                              key.bytes().data());
-  const Json envelope = {{"fob_vault", k_format},
+  const Json envelope = {{"fob_vault", k_vault_format},
                          {"profile", std::string(profile)},
                          {"nonce", to_base64(nonce)},
                          {"box", to_base64(box)}};
@@ -81,17 +81,17 @@ Result<std::string> seal_record(const Record& record, std::string_view profile, 
 
 Result<Record> open_record(std::string_view text, std::string_view profile, const SecretBytes& key) {
   const auto json = wire::parse_object(text, k_max_vault_file, ErrorCode::store_locked);
-  if (!json) return unusable("it is not a vault file (" + json.error().detail + ")");
-  if (wire::integer_member(*json, "fob_vault") != k_format)
-    return unusable("it is not a vault file of this version of fob");
+  if (!json) return unusable_vault("it is not a vault file (" + json.error().detail + ")");
+  if (wire::integer_member(*json, "fob_vault") != k_vault_format)
+    return unusable_vault("it is not a vault file of this version of fob");
   if (wire::unknown_member(*json, {"fob_vault", "profile", "nonce", "box"}))
-    return unusable("it holds something unknown");
+    return unusable_vault("it holds something unknown");
   const auto owner = wire::string_member(*json, "profile");
   if (owner != profile)
-    return unusable("it was written for profile \"" + wire::printable(owner.value_or(""), 64) + "\"");
+    return unusable_vault("it was written for profile \"" + wire::printable(owner.value_or(""), 64) + "\"");
   const auto nonce = base64_member(*json, "nonce");
   const auto box = base64_member(*json, "box");
-  if (!nonce || !box) return unusable("it is incomplete");
+  if (!nonce || !box) return unusable_vault("it is incomplete");
   const auto plain = open_box(*box, *nonce, profile, key);
   if (!plain) return plain.error();
   return decode_record(plain->reveal(), profile);

@@ -16,7 +16,7 @@ constexpr int k_exit_other = 1, k_exit_usage = 2, k_exit_no_daemon = 3, k_exit_n
 
 // Where several codes share a urn, the first row is the one a client decodes to, so the most general stands
 // first.
-constexpr std::array k_table = {
+constexpr std::array k_codes = {
     ErrorTraits{bad_request, "", "urn:fob:bad-request", 400, k_exit_usage, false,
                 "The request cannot be understood"},
     ErrorTraits{not_found, "", "urn:fob:not-found", 404, k_exit_other, false,
@@ -68,20 +68,20 @@ constexpr std::array k_table = {
 
 const ErrorTraits& traits(ErrorCode code) {
   const auto row =
-      std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.code == code; });
-  return row == k_table.end() ? traits(internal) : *row;
+      std::find_if(k_codes.begin(), k_codes.end(), [&](const auto& r) { return r.code == code; });
+  return row == k_codes.end() ? traits(internal) : *row;
 }
 
 std::optional<ErrorCode> code_of_kind(std::string_view kind) {
   const auto row =
-      std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.kind == kind; });
-  if (kind.empty() || row == k_table.end()) return std::nullopt;
+      std::find_if(k_codes.begin(), k_codes.end(), [&](const auto& r) { return r.kind == kind; });
+  if (kind.empty() || row == k_codes.end()) return std::nullopt;
   return row->code;
 }
 
 std::optional<ErrorCode> code_of_urn(std::string_view urn) {
-  const auto row = std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.urn == urn; });
-  if (row == k_table.end()) return std::nullopt;
+  const auto row = std::find_if(k_codes.begin(), k_codes.end(), [&](const auto& r) { return r.urn == urn; });
+  if (row == k_codes.end()) return std::nullopt;
   return row->code;
 }
 

@@ -17,7 +17,7 @@ using enum Priority;
 constexpr bool k_counted = true, k_each = false;
 
 // What each asks of its reader stands in docs/logs.md, which a test holds against this.
-constexpr std::array k_table = {
+constexpr std::array k_events = {
     EventTraits{gave_up, "gave-up", error, k_each},
     EventTraits{alarm, "alarm", error, k_each},
     EventTraits{person_needed, "person-needed", error, k_counted},
@@ -82,11 +82,11 @@ std::string name_of(const EventTraits& row, const About& about) {
 
 const EventTraits& traits(Event event) {
   const auto row =
-      std::find_if(k_table.begin(), k_table.end(), [&](const auto& r) { return r.event == event; });
-  return row == k_table.end() ? traits(bug) : *row;
+      std::find_if(k_events.begin(), k_events.end(), [&](const auto& r) { return r.event == event; });
+  return row == k_events.end() ? traits(bug) : *row;
 }
 
-std::span<const EventTraits> all_events() { return k_table; }
+std::span<const EventTraits> all_events() { return k_events; }
 
 void Log::say(Event event, std::string_view words, About about) {
   const EventTraits& row = traits(event);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sodium.h>
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdlib>
@@ -69,6 +70,14 @@ struct WipingAllocator {
 /// A string that wipes its heap memory. Short strings live inside the object, so reserve() first or keep it
 /// brief.
 using WipingString = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
+
+/// A copy outside of the string object itself, where it will be wiped: a short string would live inside.
+inline WipingString on_heap(std::string_view text) {
+  WipingString copy;
+  copy.reserve(std::max(text.size(), std::size_t{64}));
+  copy.assign(text);
+  return copy;
+}
 
 /// JSON whose every allocation is wiped: for documents that hold a secret.
 using WipingJson =

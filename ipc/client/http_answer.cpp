@@ -28,9 +28,9 @@ std::optional<std::int64_t> decode_count(std::string_view text) {
 }
 
 std::optional<std::chrono::seconds> decode_retry_after(std::string_view text) {
-  const auto seconds = decode_count(text);
-  if (!seconds) return std::nullopt;
-  return std::min<std::chrono::seconds>(std::chrono::seconds(*seconds), wire::k_max_retry_after);
+  const auto count = decode_count(text);
+  if (!count) return std::nullopt;
+  return std::min<std::chrono::seconds>(std::chrono::seconds(*count), wire::k_max_retry_after);
 }
 
 }  // namespace

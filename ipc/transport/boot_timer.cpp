@@ -1,7 +1,6 @@
 #include "ipc/transport/boot_timer.hpp"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "ipc/transport/awaiting.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,7 +13,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-int make_timer() {
+int make_boot_timer() {
   const int fd = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   if (fd < 0) throw boost::system::system_error(errno, boost::system::system_category(), "timerfd_create");
   return fd;
@@ -30,7 +29,7 @@ void set(int fd, std::chrono::nanoseconds since_boot) {
 
 }  // namespace
 
-BootTimer::BootTimer(asio::any_io_executor executor) : timer_(executor, make_timer()) {}
+BootTimer::BootTimer(asio::any_io_executor executor) : timer_(executor, make_boot_timer()) {}
 
 void BootTimer::arm(BootTime when) {
   // Zero would disarm; an instant already past fires at once.
@@ -41,8 +40,7 @@ void BootTimer::disarm() { set(timer_.native_handle(), std::chrono::nanoseconds(
 
 asio::awaitable<bool> BootTimer::wait() {
   while (timer_.is_open()) {
-    const auto [error] = co_await timer_.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                    asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await timer_.async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
     if (error) co_return false;
     // A timer that was re-armed meanwhile is not readable any more: then wait on.
     std::uint64_t expirations = 0;

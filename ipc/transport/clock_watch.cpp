@@ -1,10 +1,10 @@
 #include "ipc/transport/clock_watch.hpp"
 
-#include <boost/asio/as_tuple.hpp>
+#include "ipc/transport/awaiting.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <cerrno>
 #include <cstdint>
@@ -22,7 +22,7 @@ constexpr std::chrono::seconds k_nap{1};
 // An instant that does not come: in the 23rd century.
 constexpr std::int64_t k_never = std::int64_t{1} << 33;
 
-int make_timer() {
+int make_clock_timer() {
   const int fd = ::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
   if (fd < 0) throw boost::system::system_error(errno, boost::system::system_category(), "timerfd_create");
   return fd;
@@ -39,7 +39,7 @@ void arm(int fd) {
 class ClockWatch::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::any_io_executor executor, const Clock& clock, std::function<void(TimeJump)> jumped)
-      : timer_(executor, make_timer()), clock_(clock), jumped_(std::move(jumped)), drift_(drift()) {
+      : timer_(executor, make_clock_timer()), clock_(clock), jumped_(std::move(jumped)), drift_(drift()) {
     arm(timer_.native_handle());
   }
 
@@ -55,8 +55,8 @@ class ClockWatch::Impl : public std::enable_shared_from_this<Impl> {
 
   static asio::awaitable<void> watch(std::shared_ptr<Impl> self) {
     while (self->timer_.is_open()) {
-      const auto [error] = co_await self->timer_.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                            asio::as_tuple(asio::use_awaitable));
+      const auto [error] =
+          co_await self->timer_.async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
       if (error) co_return;
       std::uint64_t expirations = 0;
       const bool cancelled =

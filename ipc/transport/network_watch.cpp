@@ -2,13 +2,12 @@
 
 #include "ipc/base/file.hpp"
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/transport/awaiting.hpp"
 #include "ipc/transport/route_messages.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cerrno>
@@ -46,8 +45,7 @@ asio::awaitable<void> hear(std::shared_ptr<asio::posix::stream_descriptor> socke
                            std::function<void()> came_up) {
   RouteMessages messages;
   while (socket->is_open()) {
-    const auto [error] = co_await socket->async_wait(asio::posix::stream_descriptor::wait_read,
-                                                     asio::as_tuple(asio::use_awaitable));
+    const auto [error] = co_await socket->async_wait(asio::posix::stream_descriptor::wait_read, k_tuple);
     if (error) co_return;
     if (hear_all(socket->native_handle(), messages)) came_up();
   }

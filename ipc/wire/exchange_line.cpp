@@ -7,7 +7,7 @@
 namespace fob::wire {
 namespace {
 
-constexpr std::int64_t k_version = 1;
+constexpr std::int64_t k_exchange_version = 1;
 
 std::optional<std::chrono::milliseconds> milliseconds_member(const Json& object, const char* name) {
   const auto value = integer_member(object, name);
@@ -64,7 +64,7 @@ Result<ExchangeAnswer> decode_failure(const Json& object) {
 }
 
 Json to_json(const ExchangeSuccess& success) {
-  Json json = {{"v", k_version},
+  Json json = {{"v", k_exchange_version},
                {"ok", true},
                {"access_token", success.access_token},
                {"token_type", "Bearer"},
@@ -79,7 +79,7 @@ Json to_json(const ExchangeSuccess& success) {
 }
 
 Json to_json(const ExchangeFailure& failure) {
-  Json json = {{"v", k_version},
+  Json json = {{"v", k_exchange_version},
                {"ok", false},
                {"kind", traits(failure.code).kind},
                {"status", failure.status},
@@ -91,13 +91,13 @@ Json to_json(const ExchangeFailure& failure) {
 }  // namespace
 
 std::string encode(const ExchangeRequest& request) {
-  return dump({{"v", k_version}, {"profile", request.profile}, {"slot", to_string(request.slot)}});
+  return dump({{"v", k_exchange_version}, {"profile", request.profile}, {"slot", to_string(request.slot)}});
 }
 
 Result<ExchangeRequest> decode_exchange_request(std::string_view line) {
   auto object = parse_object(line, k_max_exchange_request, ErrorCode::bad_request);
   if (!object) return object.error();
-  if (integer_member(*object, "v") != k_version) return fail(ErrorCode::bad_request, "v is not 1");
+  if (integer_member(*object, "v") != k_exchange_version) return fail(ErrorCode::bad_request, "v is not 1");
   if (const auto unknown = unknown_member(*object, {"v", "profile", "slot"}))
     return fail(ErrorCode::bad_request, "unknown member " + *unknown);
   auto profile = string_member(*object, "profile").value_or("");
@@ -114,7 +114,7 @@ std::string encode(const ExchangeAnswer& answer) {
 Result<ExchangeAnswer> decode_exchange_answer(std::string_view line) {
   auto object = parse_object(line, k_max_exchange_answer, ErrorCode::bad_answer);
   if (!object) return object.error();
-  if (integer_member(*object, "v") != k_version) return fail(ErrorCode::bad_answer, "v is not 1");
+  if (integer_member(*object, "v") != k_exchange_version) return fail(ErrorCode::bad_answer, "v is not 1");
   const auto ok = object->find("ok");
   if (ok == object->end() || !ok->is_boolean()) return fail(ErrorCode::bad_answer, "ok is not true or false");
   return ok->get<bool>() ? decode_success(*object) : decode_failure(*object);

@@ -60,6 +60,15 @@ std::optional<std::string> string_member(const Json& object, const char* name) {
   return found->get<std::string>();
 }
 
+std::string shown_member(const Json& object, const char* name, std::size_t limit) {
+  return printable(string_member(object, name).value_or(""), limit);
+}
+
+bool is_true(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && *found == true;
+}
+
 std::optional<std::int64_t> integer_member(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return std::nullopt;

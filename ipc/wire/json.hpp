@@ -4,9 +4,11 @@
 
 #include "ipc/base/line.hpp"
 #include "ipc/base/result.hpp"
+#include "ipc/wire/limits.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -27,6 +29,10 @@ std::optional<std::string> unknown_member(const Json& object, std::initializer_l
 
 /// The string member `name`; nothing if it is absent or not a string.
 std::optional<std::string> string_member(const Json& object, const char* name);
+/// The same to be shown: printable, of at most `limit` bytes; "" where there is none.
+std::string shown_member(const Json& object, const char* name, std::size_t limit = k_max_detail);
+/// Whether the member `name` is true.
+bool is_true(const Json& object, const char* name);
 
 /// The integer member `name`; nothing if it is absent, not an integer or beyond int64.
 std::optional<std::int64_t> integer_member(const Json& object, const char* name);

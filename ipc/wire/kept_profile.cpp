@@ -9,7 +9,7 @@ namespace fob::wire {
 namespace {
 
 // Another version's state is dropped: it costs an exchange, and guessing could cost more.
-constexpr std::int64_t k_version = 1;
+constexpr std::int64_t k_kept_version = 1;
 // A kernel's boot id is a UUID.
 constexpr std::size_t k_max_boot_id = 64;
 // An endpoint, scopes and the like.
@@ -19,7 +19,7 @@ Error not_ours(const std::string& why) { return fail(ErrorCode::bad_answer, why)
 
 std::int64_t nanoseconds_of(BootTime time) { return time.time_since_epoch().count(); }
 
-std::optional<BootTime> time_member(const Json& object, const char* name) {
+std::optional<BootTime> boot_time_member(const Json& object, const char* name) {
   const auto value = integer_member(object, name);
   if (!value || *value < 0) return std::nullopt;
   return BootTime(std::chrono::nanoseconds(*value));
@@ -56,9 +56,9 @@ Result<KeptToken> decode_token(const Json& object) {
   if (!scopes) return scopes.error();
   token.scopes = std::move(*scopes);
   const auto version = integer_member(object, "credential_version");
-  const auto started = time_member(object, "started_boottime_ns");
-  const auto deadline = time_member(object, "deadline_boottime_ns");
-  const auto due = time_member(object, "due_boottime_ns");
+  const auto started = boot_time_member(object, "started_boottime_ns");
+  const auto deadline = boot_time_member(object, "deadline_boottime_ns");
+  const auto due = boot_time_member(object, "due_boottime_ns");
   if (!version || *version < 0) return not_ours("credential_version is missing or wrong");
   if (!started || !deadline || *deadline <= *started || *deadline - *started > k_max_lifetime)
     return not_ours("the token's life is missing or wrong");
@@ -79,7 +79,7 @@ Result<KeptToken> decode_token(const Json& object) {
 Result<KeptWait> decode_wait(const Json& object) {
   if (const auto unknown = unknown_member(object, {"until_boottime_ns", "kind", "detail", "authority_asked"}))
     return not_ours("unknown member " + *unknown);
-  const auto until = time_member(object, "until_boottime_ns");
+  const auto until = boot_time_member(object, "until_boottime_ns");
   const auto code = code_of_kind(string_member(object, "kind").value_or(""));
   const auto asked = object.find("authority_asked");
   if (!until || !code || asked == object.end() || !asked->is_boolean())
@@ -91,7 +91,7 @@ Result<KeptWait> decode_wait(const Json& object) {
 }  // namespace
 
 std::string encode(const KeptProfile& kept) {
-  Json json = {{"fob_kept_profile", k_version},
+  Json json = {{"fob_kept_profile", k_kept_version},
                {"profile", kept.profile},
                {"boot_id", kept.boot_id},
                {"purpose", kept.purpose}};
@@ -103,7 +103,7 @@ std::string encode(const KeptProfile& kept) {
 Result<KeptProfile> decode_kept_profile(std::string_view text) {
   const auto object = parse_object(text, k_max_kept_profile, ErrorCode::bad_answer);
   if (!object) return object.error();
-  if (integer_member(*object, "fob_kept_profile") != k_version)
+  if (integer_member(*object, "fob_kept_profile") != k_kept_version)
     return not_ours("it is of another version of fob, or of another program");
   if (const auto unknown =
           unknown_member(*object, {"fob_kept_profile", "profile", "boot_id", "purpose", "token", "wait"}))

@@ -13,33 +13,33 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
-constexpr std::int64_t k_version = 1;
+constexpr std::int64_t k_probe_version = 1;
 // Year 9999: what lies beyond is no date.
 constexpr std::int64_t k_last_second = 253'402'300'799;
 
-struct Word {
+struct StepWord {
   ProbeStep step;
   std::string_view word;
 };
-constexpr std::array k_words = {Word{ProbeStep::configuration, "configuration"},
-                                Word{ProbeStep::proxy, "proxy"},
-                                Word{ProbeStep::dns, "dns"},
-                                Word{ProbeStep::connection, "connection"},
-                                Word{ProbeStep::certificate_ended, "certificate-ended"},
-                                Word{ProbeStep::certificate_untrusted, "certificate-untrusted"},
-                                Word{ProbeStep::tls, "tls"},
-                                Word{ProbeStep::http, "http"}};
+constexpr std::array k_step_words = {StepWord{ProbeStep::configuration, "configuration"},
+                                     StepWord{ProbeStep::proxy, "proxy"},
+                                     StepWord{ProbeStep::dns, "dns"},
+                                     StepWord{ProbeStep::connection, "connection"},
+                                     StepWord{ProbeStep::certificate_ended, "certificate-ended"},
+                                     StepWord{ProbeStep::certificate_untrusted, "certificate-untrusted"},
+                                     StepWord{ProbeStep::tls, "tls"},
+                                     StepWord{ProbeStep::http, "http"}};
 
 std::string_view word_for(ProbeStep step) {
-  const auto row =
-      std::find_if(k_words.begin(), k_words.end(), [&](const Word& w) { return w.step == step; });
-  return row == k_words.end() ? k_words.front().word : row->word;
+  const auto row = std::find_if(k_step_words.begin(), k_step_words.end(),
+                                [&](const StepWord& w) { return w.step == step; });
+  return row == k_step_words.end() ? k_step_words.front().word : row->word;
 }
 
 std::optional<ProbeStep> step_called(std::string_view word) {
-  const auto row =
-      std::find_if(k_words.begin(), k_words.end(), [&](const Word& w) { return w.word == word; });
-  return row == k_words.end() ? std::nullopt : std::optional(row->step);
+  const auto row = std::find_if(k_step_words.begin(), k_step_words.end(),
+                                [&](const StepWord& w) { return w.word == word; });
+  return row == k_step_words.end() ? std::nullopt : std::optional(row->step);
 }
 
 std::optional<sys_seconds> time_member(const Json& object, const char* name) {
@@ -48,7 +48,7 @@ std::optional<sys_seconds> time_member(const Json& object, const char* name) {
   return sys_seconds(seconds(*value));
 }
 
-Result<Probe::Failure> decode_failure(const Json& object) {
+Result<Probe::Failure> decode_probe_failure(const Json& object) {
   const auto step = step_called(string_member(object, "step").value_or(""));
   const auto code = code_of_kind(string_member(object, "kind").value_or(""));
   if (!step) return fail(ErrorCode::bad_answer, "step is none of the known ones");
@@ -63,7 +63,7 @@ Json number(const std::optional<sys_seconds>& time) {
 }  // namespace
 
 std::string encode(const Probe& probe) {
-  Json json = {{"v", k_version}, {"ok", !probe.failure}};
+  Json json = {{"v", k_probe_version}, {"ok", !probe.failure}};
   if (probe.failure) {
     json["step"] = word_for(probe.failure->step);
     json["kind"] = traits(probe.failure->code).kind;
@@ -79,12 +79,12 @@ std::string encode(const Probe& probe) {
 Result<Probe> decode_probe(std::string_view line) {
   const auto object = parse_object(line, k_max_probe, ErrorCode::bad_answer);
   if (!object) return object.error();
-  if (integer_member(*object, "v") != k_version) return fail(ErrorCode::bad_answer, "v is not 1");
+  if (integer_member(*object, "v") != k_probe_version) return fail(ErrorCode::bad_answer, "v is not 1");
   const auto ok = object->find("ok");
   if (ok == object->end() || !ok->is_boolean()) return fail(ErrorCode::bad_answer, "ok is not true or false");
   Probe probe;
   if (!ok->get<bool>()) {
-    auto failure = decode_failure(*object);
+    auto failure = decode_probe_failure(*object);
     if (!failure) return failure.error();
     probe.failure = std::move(*failure);
   }

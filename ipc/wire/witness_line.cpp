@@ -8,7 +8,7 @@
 namespace fob::wire {
 namespace {
 
-constexpr std::int64_t k_version = 1;
+constexpr std::int64_t k_witness_version = 1;
 constexpr const char* k_exe = "exe";
 constexpr const char* k_exe_sha256 = "exe_sha256";
 constexpr const char* k_unknown = "unknown";
@@ -55,13 +55,13 @@ std::string encode(const WitnessQuestion& question) {
   Json want = Json::array();
   if (question.exe) want.push_back(k_exe);
   if (question.exe_sha256) want.push_back(k_exe_sha256);
-  return dump({{"v", k_version}, {"want", std::move(want)}});
+  return dump({{"v", k_witness_version}, {"want", std::move(want)}});
 }
 
 Result<WitnessQuestion> decode_witness_question(std::string_view line) {
   const auto object = parse_object(line, k_max_witness_question, ErrorCode::bad_request);
   if (!object) return object.error();
-  if (integer_member(*object, "v") != k_version) return fail(ErrorCode::bad_request, "v is not 1");
+  if (integer_member(*object, "v") != k_witness_version) return fail(ErrorCode::bad_request, "v is not 1");
   if (const auto unknown = unknown_member(*object, {"v", "want"}))
     return fail(ErrorCode::bad_request, "unknown member " + *unknown);
   const auto want = object->find("want");
@@ -78,7 +78,7 @@ Result<WitnessQuestion> decode_witness_question(std::string_view line) {
 }
 
 std::string encode(const WitnessAnswer& answer) {
-  Json object = {{"v", k_version}};
+  Json object = {{"v", k_witness_version}};
   Json unknown = Json::object();
   add(object, unknown, k_exe, answer.exe);
   add(object, unknown, k_exe_sha256, answer.exe_sha256);
@@ -89,7 +89,7 @@ std::string encode(const WitnessAnswer& answer) {
 Result<WitnessAnswer> decode_witness_answer(std::string_view line) {
   const auto object = parse_object(line, k_max_witness_answer, ErrorCode::bad_answer);
   if (!object) return object.error();
-  if (integer_member(*object, "v") != k_version) return fail(ErrorCode::bad_answer, "v is not 1");
+  if (integer_member(*object, "v") != k_witness_version) return fail(ErrorCode::bad_answer, "v is not 1");
   if (const auto unknown = unknown_member(*object, {"v", k_exe, k_exe_sha256, k_unknown}))
     return fail(ErrorCode::bad_answer, "unknown member " + *unknown);
   const Json unknown = object->value(k_unknown, Json::object());

@@ -107,7 +107,7 @@ struct AdminRoute {
   Response (*answer)(World&, const Call&);
 };
 
-constexpr std::array k_routes = {
+constexpr std::array k_admin_routes = {
     AdminRoute{"POST", "/sandbox/credentials", create_credential},
     AdminRoute{"GET", "/sandbox/credentials", list_credentials},
     AdminRoute{"POST", "/sandbox/credentials/{}/activate", activate},
@@ -135,7 +135,7 @@ Response answer_admin(World& world, const Request& request, WallTime now) {
   if (may_be_a_page(request))
     return error_response(403,
                           "Admin routes take the header Fob-Sandbox-Admin: 1, a loopback Host and no Origin");
-  const auto found = find_route(k_routes, request.method, request.path());
+  const auto found = find_route(k_admin_routes, request.method, request.path());
   if (found.row == nullptr)
     return found.allowed.empty() ? error_response(404, "No such route") : method_not_allowed(found.allowed);
   Call call{Json::object(), found.holes, now};

@@ -39,7 +39,7 @@ struct ApiRoute {
 };
 
 // The vendor's routes and the scope that each takes. What is not here is refused.
-constexpr std::array k_routes = {
+constexpr std::array k_api_routes = {
     ApiRoute{"POST", "/v1/vps/map/query-form", "query", pose},
     ApiRoute{"POST", "/v1/vps/map/query", "query", pose},
     ApiRoute{"POST", "/v1/vps/map/multi-image-query", "query", pose},
@@ -78,7 +78,7 @@ Response answer_checked(World& world, const Request& request, WallTime now) {
     ++stats.foreign_origin;
     return error_response(403, "Origin not allowed");
   }
-  const auto found = find_route(k_routes, request.method, request.path());
+  const auto found = find_route(k_api_routes, request.method, request.path());
   if (found.row == nullptr) {
     ++stats.malformed;
     return method_not_allowed(found.allowed);
@@ -104,7 +104,7 @@ Response answer_checked(World& world, const Request& request, WallTime now) {
 
 }  // namespace
 
-bool is_api_path(std::string_view path) { return !find_route(k_routes, "", path).allowed.empty(); }
+bool is_api_path(std::string_view path) { return !find_route(k_api_routes, "", path).allowed.empty(); }
 
 void allow_origin(const Account& account, const Request& request, Response& response) {
   const auto origin = request.header("Origin");

@@ -8,7 +8,6 @@
 namespace fob::authority {
 namespace {
 
-using wire::Json;
 using Signature = std::array<unsigned char, crypto_auth_hmacsha256_BYTES>;
 
 constexpr int k_variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
@@ -34,7 +33,7 @@ std::optional<std::string> unbase64url(std::string_view text) {
   return out;
 }
 
-std::optional<Json> part(std::string_view text) {
+std::optional<wire::Json> part(std::string_view text) {
   const auto decoded = unbase64url(text);
   if (!decoded) return std::nullopt;
   auto json = wire::parse_object(*decoded, wire::k_max_token, ErrorCode::bad_request);
@@ -42,7 +41,7 @@ std::optional<Json> part(std::string_view text) {
   return std::move(*json);
 }
 
-std::vector<std::string> strings(const Json& object, const char* name) {
+std::vector<std::string> strings(const wire::Json& object, const char* name) {
   std::vector<std::string> out;
   const auto found = object.find(name);
   if (found == object.end() || !found->is_array()) return out;
@@ -54,12 +53,12 @@ std::vector<std::string> strings(const Json& object, const char* name) {
 }  // namespace
 
 std::string sign(const Claims& claims, const JwtKey& key) {
-  Json payload = {{"iss", k_issuer},
-                  {"sub", claims.subject},
-                  {"scopes", claims.scopes},
-                  {"iat", claims.issued.time_since_epoch().count()},
-                  {"exp", claims.expires.time_since_epoch().count()},
-                  {"jti", claims.id}};
+  wire::Json payload = {{"iss", k_issuer},
+                        {"sub", claims.subject},
+                        {"scopes", claims.scopes},
+                        {"iat", claims.issued.time_since_epoch().count()},
+                        {"exp", claims.expires.time_since_epoch().count()},
+                        {"jti", claims.id}};
   if (!claims.audience.empty()) payload["aud"] = claims.audience;
   const std::string header = wire::dump({{"alg", "HS256"}, {"typ", "JWT"}});
   const std::string body = wire::dump(payload);

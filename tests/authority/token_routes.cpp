@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view k_vendor_path = "/v1/m2m/token";
 constexpr std::string_view k_oauth_path = "/oauth/token";
 // Far enough back that no margin, skew or rounding makes it the future.
-constexpr std::chrono::hours k_past{1};
+constexpr std::chrono::hours k_long_past{1};
 
 std::string random_hex() {
   std::array<unsigned char, 16> raw{};
@@ -39,7 +39,7 @@ Issued issue(World& world, const Credential& credential, std::vector<std::string
   using std::chrono::floor;
   using std::chrono::seconds;
   const bool past = fault && fault->kind == FaultKind::past_expiry;
-  const auto expires = floor<seconds>(past ? now - k_past : now + world.settings.lifetime);
+  const auto expires = floor<seconds>(past ? now - k_long_past : now + world.settings.lifetime);
   const Claims claims{credential.client_id, std::move(scopes), std::move(audience),
                       floor<seconds>(now),  expires,           random_hex()};
   ++world.stats.issued_by_client[credential.client_id];
