@@ -83,8 +83,10 @@ class Connections : public std::enable_shared_from_this<Connections> {
   /// Its request is there: it is not given up until it is answered.
   static void request_came(Connection& connection);
   static void close(Connection& connection);
-  /// It took much memory that will not be needed again soon.
-  void was_large() { spare_.give_back_soon(); }
+  /// An answer is gone that took much memory, which will not be needed again soon.
+  void was_large() {
+    if (!stopped_) spare_.give_back_soon();
+  }
 
   /// One more event stream of a user, while it lives.
   class Stream {

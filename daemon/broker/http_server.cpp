@@ -2,16 +2,15 @@
 
 #include "daemon/broker/known_requests.hpp"
 #include "ipc/base/passed_descriptors.hpp"
+#include "ipc/transport/awaiting.hpp"
 #include "ipc/transport/descriptor_reserve.hpp"
 #include "ipc/wire/limits.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -36,8 +35,6 @@ using Socket = Connection::Socket;
 using Acceptor = asio::local::stream_protocol::acceptor;
 using Parser = http::request_parser<http::string_body>;
 
-constexpr auto k_tuple = asio::as_tuple(asio::use_awaitable);
-
 // After a refusal the client may still be sending; this much is read and thrown away so that it sees the
 // answer.
 constexpr std::size_t k_max_drained = 1024 * 1024;
@@ -45,7 +42,7 @@ constexpr std::chrono::seconds k_drain_deadline{2};
 // How long accepting rests when the kernel has no descriptor left and no connection could be given up.
 constexpr std::chrono::milliseconds k_accept_rest{100};
 // Between two looks whether a descriptor has been fetched.
-constexpr std::chrono::seconds k_look_at_reader{1};
+constexpr std::chrono::seconds k_look_whether_fetched{1};
 // How long a server that ends waits for the first request of a connection.
 constexpr std::chrono::milliseconds k_first_request_grace{250};
 
@@ -253,14 +250,14 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   static asio::awaitable<void> accept_loop(std::shared_ptr<Impl> self) {
     while (!self->stopped_) {
       self->reserve_.prepare(self->connections_->size());
-      auto [error, socket] = co_await self->acceptor_.async_accept(k_tuple);
+      auto [error, socket] = co_await self->acceptor_.async_accept(transport::k_tuple);
       if (!error) {
         self->admit(std::move(socket));
       } else if (!self->stopped_ && error != asio::error::connection_aborted &&
                  !self->connections_->make_room()) {
         self->log_.say(Event::accept_failed, "cannot accept connections: " + error.message());
         asio::steady_timer rest(self->io_, k_accept_rest);
-        co_await rest.async_wait(k_tuple);
+        co_await rest.async_wait(transport::k_tuple);
       }
     }
   }
@@ -347,7 +344,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     while (open && session->socket.is_open() && session->buffer.size() > 0) {
       open = co_await self->serve_one(session);
       // Who asks for much at once takes turns with the others.
-      if (session->buffer.size() > 0) co_await asio::post(self->io_, k_tuple);
+      if (session->buffer.size() > 0) co_await asio::post(self->io_, transport::k_tuple);
     }
     if (!open || !session->socket.is_open()) {
       self->connections_->leave(session);
@@ -397,10 +394,10 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     count(response);
     // RFC 9110 §9.3.2: to HEAD the head of what GET would get. A body would be taken for the next answer.
     std::string bytes = to_bytes(response, version, keep_alive && !draining_, !is_head);
-    if (bytes.size() >= k_large_answer) connections_->was_large();
     bytes.erase(0, send_now(*session, bytes));
     bool written = true;
     if (!bytes.empty()) written = co_await write(session, std::move(bytes));
+    if (response.body.size() >= k_large_answer) connections_->was_large();
     co_return written&& keep_alive && !draining_;
   }
 
@@ -431,7 +428,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!error && !parser.is_header_done()) {
       session->whole.clear();
       const auto [head_error, head_size] =
-          co_await http::async_read_header(session->socket, session->buffer, parser, k_tuple);
+          co_await http::async_read_header(session->socket, session->buffer, parser, transport::k_tuple);
       error = head_error;
     }
     if (error || parser.is_done()) co_return error;
@@ -444,7 +441,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     }
     connections_->set_deadline(*session, limits_.body_deadline);
     const auto [body_error, body_size] =
-        co_await http::async_read(session->socket, session->buffer, parser, k_tuple);
+        co_await http::async_read(session->socket, session->buffer, parser, transport::k_tuple);
     co_return body_error;
   }
 
@@ -487,8 +484,8 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   asio::awaitable<void> await_taken(SessionPtr session) {
     asio::steady_timer look(io_);
     while (!draining_ && session->socket.is_open() && holds_head(*session)) {
-      look.expires_after(k_look_at_reader);
-      co_await look.async_wait(k_tuple);
+      look.expires_after(k_look_whether_fetched);
+      co_await look.async_wait(transport::k_tuple);
     }
   }
 
@@ -507,7 +504,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
   // A reader of events has nothing more to say: whatever comes from it is its end.
   static asio::awaitable<void> notice_end(std::shared_ptr<Impl> self, SessionPtr session,
                                           std::shared_ptr<Sink> sink) {
-    co_await session->socket.async_wait(Socket::wait_read, k_tuple);
+    co_await session->socket.async_wait(Socket::wait_read, transport::k_tuple);
     co_await self->await_taken(session);
     Connections::close(*session);
     sink->gone();
@@ -517,8 +514,9 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     if (!session->socket.is_open()) co_return false;
     connections_->set_deadline(*session, limits_.write_deadline);
     const auto bytes = asio::buffer(text);
-    const auto [error, size] = co_await asio::async_write(session->socket, bytes, k_tuple);
+    const auto [error, size] = co_await asio::async_write(session->socket, bytes, transport::k_tuple);
     Connections::clear_deadline(*session);
+    if (text.size() >= k_large_answer) connections_->was_large();
     co_return !error;
   }
 
@@ -534,7 +532,7 @@ class HttpServer::Impl : public std::enable_shared_from_this<Impl> {
     std::array<char, 4096> waste{};
     for (std::size_t drained = 0; drained < k_max_drained;) {
       const auto into = asio::buffer(waste);
-      const auto [read_error, size] = co_await session->socket.async_read_some(into, k_tuple);
+      const auto [read_error, size] = co_await session->socket.async_read_some(into, transport::k_tuple);
       if (read_error) co_return;
       drained += size;
     }

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,9 +15,10 @@ import pytest
 
 SOAK = Path(__file__).resolve().parents[1] / "soak"
 sys.path.insert(0, str(SOAK))
+from apps import DIED_ON_THE_WAY, Visitor, judge_gateway  # noqa: E402
 from judge import Asked, Judge  # noqa: E402
 from record import Record, Spans, fingerprint  # noqa: E402
-from watcher import judge_growth  # noqa: E402
+from watcher import judge_growth, left_over  # noqa: E402
 
 DEVICE = SimpleNamespace(name="steady")
 PROFILE = "prod-query"
@@ -154,6 +156,40 @@ def test_what_stays_as_it_is_earns_no_complaint(court):
 def test_what_grows_does(court, what, by):
     report = judge_growth(court.record, "steady", samples(**{what: by}), True)
     assert court.record.kinds == {"nothing leaks": 1} and report[what]["slope_an_hour"] == pytest.approx(3600 * by, rel=0.01)
+
+
+def look(memory_kb=900, threads=1, **kinds):
+    return {"memory_kb": memory_kb, "threads": threads}, {"timerfd": 3, "memfd": 0, "socket": 2, **kinds}
+
+
+@pytest.mark.parametrize("after,words", [(look(), ""), (look(1412, memfd=3, socket=4), ""), (look(100), ""),
+                                         (look(1413), "513 kB of memory"), (look(timerfd=4), "1 × timerfd"), (look(memfd=4), "4 × memfd"),
+                                         (look(threads=2), "threads"), (look(eventfd=1), "1 × eventfd")])
+def test_what_is_left_over_is_told(after, words):
+    assert left_over((look()[0], Counter(look()[1])), (after[0], Counter(after[1]))) == words
+
+
+def refused_at_the_gateway(court, error="Token expired"):
+    now = time.time()
+    visitor = SimpleNamespace(field=court, record=court.record, device=DEVICE)
+    Visitor.refused(visitor, Asked("the gateway", now, 0, now, 401, {}, json.dumps({"error": error})), {"error": error})
+    return set(court.record.kinds)
+
+
+def test_two_tokens_refused_in_turn_do_unless_none_could_be_renewed(court):
+    with court.spans.during("authority"):
+        assert not refused_at_the_gateway(court)
+        assert refused_at_the_gateway(court, "No such account") == {"the gateway sends again with a token that lives"}
+    court.record.kinds.clear()
+    court.spans.spans.clear()
+    assert refused_at_the_gateway(court) == {"the gateway sends again with a token that lives"}
+
+
+@pytest.mark.parametrize("died,complaints", [(8, 0), (9, 1)])
+def test_and_so_do_many_of_them(court, died, complaints):
+    court.record.counts.update({DIED_ON_THE_WAY: died, "answers of the gateway 200": 900, "answers of the gateway 401": 100})
+    judge_gateway(court.record)
+    assert sum(court.record.kinds.values()) == complaints
 
 
 def test_a_secret_or_a_token_is_found_wherever_it_stands_and_never_shown(court, capsys):

@@ -27,6 +27,11 @@ IN_VAIN_S = 60
 HEARTBEAT_S = 20
 # An image, as the gateway gets it.
 UPLOAD = 20_000
+# What a token has left to live, when its successor is there as it should be.
+LEAST_LIFE_S = 0.3
+DIED_ON_THE_WAY = "requests at the gateway whose tokens died on their way, and could not be renewed"
+# More than this share of them have another reason.
+MOST_DIED = 0.005
 
 
 class NoAnswer(Exception):
@@ -435,9 +440,9 @@ class Visitor(App):
         """The API refused two tokens in turn. Where none could be renewed, both may have been about to die."""
         spans, since = self.field.spans, asked.sent - LIFETIME_S
         reasons = [what for what in ("authority", ("misconfigured", self.device.name)) if spans.any(what, since, asked.got)]
-        stalled = self.field.stalls.within(asked.sent, asked.got)
+        stalled = self.field.stalls.within(asked.sent, asked.got) > LEAST_LIFE_S
         if told == {"error": "Token expired"} and (reasons or stalled):
-            return self.record.count("requests at the gateway whose tokens died on their way, and could not be renewed")
+            return self.record.count(DIED_ON_THE_WAY)
         return self.record.complain("the gateway sends again with a token that lives", f"{self.field.judge.shown(self.device, asked)}, "
                                     f"{asked.got - asked.sent:.2f} s after it was asked for")
 
@@ -445,6 +450,14 @@ class Visitor(App):
         if self.http:
             self.http.close()
         super().end()
+
+
+def judge_gateway(record):
+    """That a token dies on its way is rare also where none can be renewed."""
+    died = record.counts[DIED_ON_THE_WAY]
+    visits = sum(number for what, number in record.counts.items() if what.startswith("answers of the gateway"))
+    if died > 3 + MOST_DIED * visits:
+        record.complain("the gateway sends again with a token that lives", f"{died} of {visits} requests were refused at last")
 
 
 # How many of each on a device. The second number is of the one that is restarted.

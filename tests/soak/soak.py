@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from apps import CROWD, UPLOAD, Visitor, crowd  # noqa: E402
+from apps import CROWD, UPLOAD, Visitor, crowd, judge_gateway  # noqa: E402
 from fob import BIN, wait_until  # noqa: E402
 from judge import Judge  # noqa: E402
 from record import Record, Spans, Stalls  # noqa: E402
@@ -90,8 +90,8 @@ def rest(field):
             device.installation.app.token(f"?profile={profile}")
 
 
-def warm_up(field):
-    """Whatever is there from its first use on is there: the audit's last records, what a crowd leaves, what the gateway holds for several at once."""
+def fill(field):
+    """Whatever is bounded is at its bound: the audit's records, what a crowd leaves, what the gateway holds for several at once."""
     for device in field.devices:
         Hands.crowd(device)
         subprocess.run([sys.executable, STRANGERS, device.installation.app.path], check=True)
@@ -99,6 +99,14 @@ def warm_up(field):
     with ThreadPoolExecutor(VISITORS) as visitors:
         statuses = set(visitors.map(lambda _: gateway.request("POST", "/v1/vps/map/query-form", b"\xff" * UPLOAD)[0], range(VISITS)))
     assert statuses == {200}, statuses
+
+
+def come_to_rest(field):
+    """As before the load, so after it: all that is bounded is full, and what is not needed any more has been given back."""
+    rest(field)
+    fill(field)
+    rest(field)
+    time.sleep(GIVING_BACK_S)
 
 
 def wake(field):
@@ -111,8 +119,7 @@ def wake(field):
 
 def settle(field, before):
     """Until nothing is left over, or the patience is at its end; what is left then, and by how many kB each program grew."""
-    rest(field)
-    time.sleep(GIVING_BACK_S)
+    come_to_rest(field)
     end = time.monotonic() + REST_S
     while True:
         after = look_at_all(field)
@@ -208,9 +215,7 @@ def soak(minutes, seed, directory):
     field = Field(directory)
     try:
         field.start()
-        rest(field)
-        warm_up(field)
-        time.sleep(2)
+        come_to_rest(field)
         before = look_at_all(field)
         wake(field)
         watcher = play(field, minutes, seed)
@@ -218,6 +223,7 @@ def soak(minutes, seed, directory):
         for name, words in left.items():
             if words:
                 field.record.complain("nothing leaks", f"{name}, at rest: {words} more than before the load")
+        judge_gateway(field.record)
         kept = {device.name: len(device.installation.holder.kept) for device in field.devices}
         if max(kept.values()) > len(PROFILES):
             field.record.complain("nothing leaks", f"descriptors with the service manager: {kept}")

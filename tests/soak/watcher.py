@@ -202,7 +202,7 @@ def growth(samples, what):
 
 # By how much the last third may exceed the first, where nothing leaks: how many requests are under way at once changes with the machine.
 # What is left when they are gone is counted to the last one, below.
-ALLOWED = {"memory_kb": 2048, "descriptors": 40, "sockets": 20, "memfds": 1, "pidfds": 20, "threads": 0, "children": 2}
+ALLOWED = {"memory_kb": 512, "descriptors": 40, "sockets": 20, "memfds": 1, "pidfds": 20, "threads": 0, "children": 2}
 
 
 def judge_growth(record, name, samples, long_enough):
