@@ -40,10 +40,10 @@ enum {
   FOB_USAGE = 2,               /* an argument that cannot be */
   FOB_NOT_RUNNING = 3,         /* no daemon answers */
   FOB_NOT_GRANTED = 4,         /* this process may not have that profile: `fob explain --pid N` says why */
-  FOB_NO_TOKEN = 5,            /* there is no valid token now; asking again later helps */
+  FOB_NO_TOKEN = 5,            /* there is no valid token now; the words say whether to ask again or to ask an operator */
   FOB_CREDENTIAL_REJECTED = 6, /* the authority refuses the device's credential; an operator must act */
-  FOB_CONFIG = 7,              /* the daemon's configuration is wrong, or it knows no such profile */
-  FOB_STORE = 8,               /* the daemon cannot read its credential */
+  FOB_CONFIG = 7,              /* the daemon knows no such profile */
+  FOB_STORE = 8,               /* not returned by this version; see FOB_NO_TOKEN */
   FOB_TIMED_OUT = 100,         /* of fob_wait(): nothing has changed */
   FOB_TOO_SMALL = 101          /* the token does not fit the buffer */
 };

@@ -83,11 +83,11 @@ class CredentialRejected(FobError):
 
 
 class WrongConfiguration(FobError):
-    """The daemon's configuration is wrong, or it knows no such profile."""
+    """The daemon knows no such profile."""
 
 
 class StoreUnreadable(FobError):
-    """The daemon cannot read its credential."""
+    """Not raised with this version: that the store does not open comes as NoToken."""
 
 
 _ERRORS = {Status.USAGE: UsageError, Status.NOT_RUNNING: NotRunning, Status.NOT_GRANTED: NotGranted,
