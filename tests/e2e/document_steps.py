@@ -106,7 +106,8 @@ def have_an_app(scene, item, place):
 
 def have_another_app(scene, item, place):
     if place.machine.enter("systemctl", "is-active", "other.service").returncode != 0:
-        place.must("systemd-run", "--unit=other", "--property=User=xr", "/usr/bin/localizer", "infinity")
+        # Once it runs that program: before, it is a process of systemd's.
+        place.must("systemd-run", "--unit=other", "--property=User=xr", "--property=Type=exec", "/usr/bin/localizer", "infinity")
     scene.facts["pid"] = place.show("other.service", "MainPID")["MainPID"]
 
 
