@@ -12,7 +12,7 @@ install(FILES systemd/fob.preset DESTINATION lib/systemd/system-preset RENAME 80
 install(FILES systemd/fob.sysusers DESTINATION lib/sysusers.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.tmpfiles DESTINATION lib/tmpfiles.d RENAME fob.conf COMPONENT fob)
 install(FILES systemd/fob.toml DESTINATION /etc/fob COMPONENT fob)
-install(FILES docs/apps.md docs/configuration.md docs/errors.md docs/fleet-bundle.md docs/gateway.md docs/grants.md docs/install.md docs/metrics.md
+install(FILES docs/apps.md docs/configuration.md docs/errors.md docs/fleet-bundle.md docs/gateway.md docs/grants.md docs/install.md docs/logs.md docs/metrics.md
   docs/openapi.yaml docs/operators.md docs/stores.md docs/threat-model.md ipc/PROTOCOL.md README.md CHANGELOG.md
   DESTINATION share/doc/fob COMPONENT fob)
 # Where each shell looks for what a package brings.

@@ -58,14 +58,14 @@ Result<void> require_profile(const config::Config& config, const std::filesystem
 
 Result<std::string> choose_profile(const std::optional<std::string>& named, const Context& context) {
   if (named) return *named;
-  const auto config = config::load(context.locations().config_file);
+  const auto file = context.installation().config_file;
+  const auto config = config::load(file);
   if (!config) return fail(config.error().code, config.error().detail + "; or name the profile");
   if (config->daemon.default_profile) return *config->daemon.default_profile;
   if (config->profiles.size() == 1) return config->profiles.begin()->first;
   if (config->profiles.empty())
     return fail(ErrorCode::config,
-                context.locations().config_file.string() +
-                    " has no profile yet; add [profile.NAME] with its authority and scopes");
+                file.string() + " has no profile yet; add [profile.NAME] with its authority and scopes");
   return fail(ErrorCode::usage, "name one of the profiles: " + names_of(*config));
 }
 

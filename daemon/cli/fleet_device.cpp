@@ -26,10 +26,11 @@ Result<std::vector<fleet::PublicKey>> trusted_signers(const config::Config& conf
     keys.push_back(*key);
   }
   if (keys.empty())
-    return fail(ErrorCode::config,
-                "this device trusts no operator yet; put the public key that `fob fleet keygen` printed into "
-                "fob.toml: "
-                "[fleet] signers = [\"…\"]");
+    return fail(
+        ErrorCode::config,
+        "this device trusts no signer of bundles yet; put the public key that `fob fleet keygen` printed "
+        "into fob.toml: "
+        "[fleet] signers = [\"…\"]");
   return keys;
 }
 

@@ -60,6 +60,13 @@ def test_an_installed_fob_says_what_is_missing(device):
     assert modes.splitlines() == ["755 root root", "666 root root", "660 root fob-admin"]
 
 
+def test_on_a_device_of_no_fleet_no_unit_fails(device):
+    device.install()
+    device.must("systemctl", "start", "fob-inbox.service")
+    assert device.show("fob-inbox.service", "ActiveState", "ConditionResult") == {"ActiveState": "inactive", "ConditionResult": "no"}
+    assert not device.machine.enter("systemctl", "--failed", "--plain", "--no-legend", "fob*").stdout
+
+
 def test_an_app_in_a_unit_of_its_own_gets_a_token_and_another_user_gets_none(enrolled):
     done = enrolled.app("/usr/bin/fob", "token", PROFILE)
     assert done.returncode == 0 and len(done.stdout) > 20, (done.stderr, enrolled.journal())
@@ -91,6 +98,12 @@ def test_the_doctor_tells_an_app_what_it_may_have_and_what_only_root_can_see(enr
     assert findings["store"]["verdict"] == "skip" and findings["store"]["mend"] == "sudo fob doctor"
     status, findings = examined(enrolled, user="nobody")
     assert status == 4 and findings["grants"]["verdict"] == "fail"
+
+
+def test_a_member_of_fob_admin_need_not_name_the_only_profile(enrolled):
+    admin = enrolled.must("getent", "group", "fob-admin").split(":")[2]
+    done = enrolled.machine.enter("setpriv", "--reuid=nobody", "--regid=65534", f"--groups={admin}", "fob", "refresh")
+    assert done.returncode == 0, done.stderr
 
 
 def audited(device, *matches):
