@@ -170,19 +170,22 @@ def test_what_is_left_over_is_told(after, words):
 
 
 def refused_at_the_gateway(court, error="Token expired"):
+    """After half a second."""
     now = time.time()
     visitor = SimpleNamespace(field=court, record=court.record, device=DEVICE)
-    Visitor.refused(visitor, Asked("the gateway", now, 0, now, 401, {}, json.dumps({"error": error})), {"error": error})
+    Visitor.refused(visitor, Asked("the gateway", now - 0.5, 0, now, 401, {}, json.dumps({"error": error})), {"error": error})
     return set(court.record.kinds)
 
 
-def test_two_tokens_refused_in_turn_do_unless_none_could_be_renewed(court):
-    with court.spans.during("authority"):
-        assert not refused_at_the_gateway(court)
-        assert refused_at_the_gateway(court, "No such account") == {"the gateway sends again with a token that lives"}
-    court.record.kinds.clear()
-    court.spans.spans.clear()
-    assert refused_at_the_gateway(court) == {"the gateway sends again with a token that lives"}
+@pytest.mark.parametrize("since,dies,is_told", [(1, 0.2, True), (1, -0.2, False), (0.3, 1.5, False)],
+                         ids=["one that lived", "one that died meanwhile", "one that came only then"])
+def test_two_tokens_refused_in_turn_do_where_others_had(court, since, dies, is_told):
+    court.judge.note_latest(DEVICE, PROFILE, time.time() + dies, time.time() - since)
+    assert refused_at_the_gateway(court) == ({"the gateway sends again with a token that lives"} if is_told else set())
+
+
+def test_two_tokens_refused_for_another_reason_do(court):
+    assert refused_at_the_gateway(court, "No such account") == {"the gateway sends again with a token that lives"}
 
 
 @pytest.mark.parametrize("died,complaints", [(8, 0), (9, 1)])

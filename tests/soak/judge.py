@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 import time
+from collections import deque
 from typing import NamedTuple
 
 from expiry import expiry_of
@@ -20,6 +21,8 @@ ON_THE_WAY_S = 1
 LONGEST_GAP_S = 15
 # An operation's consequences: what it made fail is tried again within that time, mostly.
 AFTERMATH_S = 10
+# Of the tokens of a profile: more than are needed to judge the slowest answer.
+LATEST_KEPT = 50
 PROBLEMS = {503: {"no-credential", "credential-rejected", "authority-unreachable", "authority-error"}, 403: {"not-granted"},
             429: {"too-many-requests"}}
 
@@ -80,6 +83,7 @@ class Judge:
         self.record = field.record
         self.spans = field.spans
         self.supplied = {}
+        self.latest = {}  # of each profile on each device: the longest-lived token that an app has, and since when
         self.lock = threading.Lock()
 
     def token(self, device, profile, asked, token, api):
@@ -88,6 +92,7 @@ class Judge:
         self.record.count("tokens served")
         self.record.tokens.add(fingerprint(token))
         self.record.most("longest life left of a token, s", round(dies - asked.got, 2))
+        self.note_latest(device, profile, dies, asked.got)
         late = asked.got - dies - ON_THE_WAY_S - self.field.stalls.within(asked.sent, asked.got)
         if dies <= asked.sent or late > 0:
             self.record.complain("no dead token is served", f"{asked.what} of {device.name}/{profile}: dead for {asked.got - dies:.3f} s when it came, "
@@ -106,6 +111,17 @@ class Judge:
         if dies > time.time():
             return self.record.complain("the API takes a token that lives", f"{asked.what} of {device.name}/{profile}: {status}")
         return self.record.count("tokens that died on the way from app to API")
+
+    def note_latest(self, device, profile, dies, now):
+        with self.lock:
+            known = self.latest.setdefault((device.name, profile), deque(maxlen=LATEST_KEPT))
+            if not known or dies > known[-1][1]:
+                known.append((now, dies))
+
+    def had_one_that_outlived(self, device, profile, asked):
+        """Whether some app, before this was asked, had a token that still lived when it was answered."""
+        with self.lock:
+            return any(since < asked.sent and dies > asked.got for since, dies in self.latest.get((device.name, profile), ()))
 
     def note_supply(self, device, profile, now):
         """How long this profile's apps had no token, as far as neither authority nor operator withheld it."""
