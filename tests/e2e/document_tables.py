@@ -56,6 +56,7 @@ SUBSTITUTED = [
     (r"cmake --preset (\w+) && cmake --build --preset \1\b(.*)",
      r"cmake -S {tree} --list-presets=all | grep -q '\"\1\"' && cmake --build {build}\2 -- -n",
      "the programs under test are built already; this says that preset and targets are there to be built"),
+    (r"cmake --build build/demo --target (.*)", r"cmake --build {build} --target \1 -- -n", "the same"),
     (r"(?<![\w/])build/(?:release|bench)/(?!bin/\{)", "{build}/", "the build under test may be another one"),
     (r"ctest --preset dev", "ctest --test-dir {build} --show-only --no-tests=error", "ctest is what runs this test"),
 ]

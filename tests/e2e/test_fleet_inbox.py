@@ -135,7 +135,7 @@ def test_a_bundle_that_is_still_being_written_is_left_until_it_is_whole(device, 
             device.drop(quick)  # has the watcher look
             wait_until(lambda: device.served_client() == quick_client, "the quick one is taken", 5)
             watcher.wait_for("slow is still being written")
-            assert names_in(device.inbox) == ["slow"]
+            wait_until(lambda: names_in(device.inbox) == ["slow"], "the quick one is cleared away")
             copying.write(content[100:])
         wait_until(lambda: device.served_client() == slow_client, "the slow one is taken", 5)
         wait_until(lambda: names_in(device.inbox) == [], "it is cleared away")

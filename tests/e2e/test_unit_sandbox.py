@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.native, pytest.mark.skipif(skipped_because is not None
 
 OTHER = "staging"
 PROBE = "/opt/share/probe"
-# Of a unit's lines, those that belong to the program in whose place the probe runs.
-OF_THE_PROGRAM = r"^(Type|NotifyAccess|ExecStart|ExecReload|Restart|RestartSec|WatchdogSec|Requires|Wants|After|Also|WantedBy|StandardInput|StandardOutput|FileDescriptorStoreMax|User=fob-x)\b.*\n"
+# Of a unit's lines, those that belong to the program in whose place the probe runs, and to when it does.
+OF_THE_PROGRAM = r"^(Type|NotifyAccess|ExecStart|ExecReload|Restart|RestartSec|WatchdogSec|Requires|Wants|After|Also|WantedBy|StandardInput|StandardOutput|FileDescriptorStoreMax|Condition\w+|User=fob-x)\b.*\n"
 OK = {0}
 DENIED = {errno.EPERM, errno.EACCES}
 HIDDEN = DENIED | {errno.ENOENT}
