@@ -257,7 +257,7 @@ def test_whoever_waits_while_the_device_sleeps_gets_the_token_that_the_waking_br
     device.sleep(LONG_SLEEP)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(device.app.token, "?wait=60")
-        wait_until(device.exchanger, "an exchange is under way", 10)
+        wait_until(lambda: sandbox.admin("GET", "/stats")["token"]["in_flight"] == 1, "an exchange hangs", 10)
         sandbox.mend()
         device.sleep(LONG_SLEEP)
         began = time.monotonic()
