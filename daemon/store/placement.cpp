@@ -14,6 +14,7 @@ using wire::Json;
 constexpr std::int64_t k_placement_format = 1;
 // Thousands of profiles.
 constexpr std::size_t k_max_placement = 1024 * 1024;
+constexpr std::size_t k_max_profiles = 16 * 1024;
 
 std::filesystem::path file_in(const std::filesystem::path& vault) { return vault / "placement.json"; }
 
@@ -41,7 +42,7 @@ Result<Place> decode_place(const Json& json) {
 }  // namespace
 
 Result<Placement> decode_placement(std::string_view text) {
-  const auto json = wire::parse_object(text, k_max_placement, ErrorCode::store_locked);
+  const auto json = wire::parse_object(text, k_max_placement, ErrorCode::store_locked, k_max_profiles);
   if (!json) return unusable_placement("it is not whole (" + json.error().detail + ")");
   const auto profiles = json->find("profiles");
   const bool whole = wire::integer_member(*json, "fob_placement") == k_placement_format &&

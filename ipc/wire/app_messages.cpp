@@ -61,6 +61,11 @@ Result<Target> decode_target(std::string_view target) {
   decoded.path = std::string(url->encoded_path());
   // Many clients append a bare "?"; Boost.URL takes it for one parameter without a name.
   if (url->encoded_query().empty()) return decoded;
+  // No path takes more than a few, and each is compared with those before it.
+  constexpr std::size_t k_max_parameters = 16;
+  if (url->params().size() > k_max_parameters)
+    return fail(ErrorCode::bad_request,
+                "the request target has more than " + std::to_string(k_max_parameters) + " parameters");
   for (const auto& parameter : url->params()) {
     const std::string name(parameter.key);
     const bool again = std::any_of(decoded.parameters.begin(), decoded.parameters.end(),

@@ -20,9 +20,10 @@ namespace fob::wire {
 /// Members stay in the order in which they are written.
 using Json = nlohmann::ordered_json;
 
-/// Parses `text` as one JSON object of at most `limit` bytes and k_max_json_depth levels, without duplicate
-/// members. Failures carry `code`.
-Result<Json> parse_object(std::string_view text, std::size_t limit, ErrorCode code);
+/// Parses `text` as one JSON object of at most `limit` bytes, k_max_json_depth levels and `members` to an
+/// object, without duplicate members. Failures carry `code`.
+Result<Json> parse_object(std::string_view text, std::size_t limit, ErrorCode code,
+                          std::size_t members = k_max_json_members);
 
 /// The first member of `object` that is not in `known`; nothing if all are.
 std::optional<std::string> unknown_member(const Json& object, std::initializer_list<std::string_view> known);

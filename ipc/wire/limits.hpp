@@ -12,6 +12,8 @@ inline constexpr std::size_t k_max_head = 8 * 1024;
 inline constexpr std::size_t k_max_body = 32 * 1024;
 // Nothing we read nests deeper than an object in an object in an array.
 inline constexpr int k_max_json_depth = 8;
+// The largest object that we write, a profile's state, has less than forty.
+inline constexpr std::size_t k_max_json_members = 128;
 // A bearer token travels in an HTTP header, and common servers take 8 to 16 KiB of headers.
 inline constexpr std::size_t k_max_token = 16 * 1024;
 // A client id, or a secret: it has to fit the 8 KiB that common servers allow a header, in base64.

@@ -86,6 +86,15 @@ TEST(Target, RefusesWhatIsNotInOriginForm) {
     EXPECT_FALSE(decode_target(bad)) << bad;
 }
 
+TEST(Target, OfTooManyParametersIsRefused) {
+  std::string target = "/v1/token?p0=";
+  for (int i = 1; i < 16; ++i) target += "&p" + std::to_string(i) + "=";
+  EXPECT_TRUE(decode_target(target));
+  const auto refused = decode_target(target + "&p16=");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail, "the request target has more than 16 parameters");
+}
+
 TEST(RejectedReport, NamesTheTokenByFingerprintOrByItself) {
   EXPECT_EQ(decode_rejected_report(R"({"profile":"p","fingerprint":"ba7816bf"})")->fingerprint, "ba7816bf");
   const auto report = decode_rejected_report(R"({"access_token":"abc"})");
@@ -112,6 +121,19 @@ TEST(Json, NestedTooDeepIsRefusedWithoutBeingBuilt) {
   const auto refused = parse_object(deep, k_max_body, ErrorCode::bad_request);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().detail.find("nests deeper"), std::string::npos);
+}
+
+TEST(Json, TooManyMembersAreRefusedBeforeTheyCostAnything) {
+  const auto of = [](std::size_t members) {
+    std::string text = "{\"list\":[{";
+    for (std::size_t i = 0; i < members; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":0";
+    return text + "}]}";
+  };
+  EXPECT_TRUE(parse_object(of(k_max_json_members), k_max_body, ErrorCode::bad_request));
+  const auto refused = parse_object(of(k_max_json_members + 1), k_max_body, ErrorCode::bad_request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().detail, "an object of the JSON has more than 128 members");
+  EXPECT_TRUE(parse_object(of(200), k_max_body, ErrorCode::bad_request, 200));
 }
 
 TEST(Json, TooLargeIsRefused) {
