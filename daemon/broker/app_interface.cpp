@@ -46,6 +46,13 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
                        }});
   }
 
+  // A reload while it waited may have taken the grant away: of the profile whose token it waited for, whether
+  // or not it was named.
+  Judgement judged_since(std::uint64_t generation, const core::PeerFacts& facts,
+                         const Judgement& judgement) const {
+    return generation == broker_.generation() ? judgement : broker_.keeper_for(facts, judgement.profile);
+  }
+
   asio::awaitable<Response> token(Request request, wire::Target target) {
     const auto query = wire::decode_token_query(target);
     if (!query) co_return problem_response(query.error());
@@ -55,12 +62,9 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     if (!judgement.keeper) co_return refused("token", facts, judgement);
     const auto keeper = *judgement.keeper;
     const TokenOutcome outcome = co_await keeper->token(query->min_ttl, query->wait);
-    // A reload meanwhile may have taken the grant away.
-    if (generation != broker_.generation()) {
-      const Judgement since = broker_.keeper_for(facts, query->profile);
-      if (!since.keeper) co_return refused("token", facts, since);
-    }
-    const auto ticket = note("token", facts, judgement, outcome);
+    const Judgement since = judged_since(generation, facts, judgement);
+    if (!since.keeper) co_return refused("token", facts, since);
+    const auto ticket = note("token", facts, since, outcome);
     if (outcome) keeper->handed_to(facts, core::Handing::request);
     Response response = respond(outcome, keeper->profile(), request.accept);
     if (outcome && generation == broker_.generation() && may_repeat(request, facts))
@@ -77,11 +81,14 @@ class AppInterface : public std::enable_shared_from_this<AppInterface> {
     const auto report = wire::decode_rejected_report(request.body);
     if (!report) co_return problem_response(report.error());
     const auto facts = co_await facts_of(request.peer, request.acquaintance);
+    const std::uint64_t generation = broker_.generation();
     const Judgement judgement = broker_.keeper_for(facts, report->profile);
     if (!judgement.keeper) co_return refused("rejected", facts, judgement);
     const auto keeper = *judgement.keeper;
     const TokenOutcome outcome = co_await keeper->replace_rejected(report->fingerprint, wire::k_default_wait);
-    note("rejected", facts, judgement, outcome);
+    const Judgement since = judged_since(generation, facts, judgement);
+    if (!since.keeper) co_return refused("rejected", facts, since);
+    note("rejected", facts, since, outcome);
     if (outcome) keeper->handed_to(facts, core::Handing::request);
     co_return respond(outcome, keeper->profile(), request.accept);
   }

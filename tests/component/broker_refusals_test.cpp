@@ -135,6 +135,42 @@ TEST_F(BrokerRefusalsTest, TheMomentAGrantIsTakenAwayWhoWaitsGetsNothing) {
   EXPECT_EQ(waiting->body.find("token-1"), std::string::npos);
 }
 
+TEST_F(BrokerRefusalsTest, AnotherProfilesGrantDoesNotStandInForOneThatWasTakenAway) {
+  const std::string profiles =
+      "[daemon]\ndefault_profile = \"p\"\n" + std::string(k_config) + "[profile.q]\n";
+  const std::string user = "user = \"" + std::to_string(::geteuid()) + "\"\n";
+  const auto broker = make_broker(profiles + "[[grant]]\nprofiles = [\"p\", \"q\"]\n" + user);
+  std::optional<Response> waiting;
+  const Handler handler = app_interface(*broker, clock_);
+  asio::co_spawn(io_, handler({"GET", "/v1/token?wait=30", "", "", ourselves()}),
+                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
+  io_.poll();
+  ASSERT_FALSE(waiting);
+  ASSERT_TRUE(reload_with(*broker, profiles + "[[grant]]\nprofiles = [\"q\"]\n" + user));
+  run_until([&] { return waiting.has_value(); });
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->status, 403) << waiting->body;
+}
+
+TEST_F(BrokerRefusalsTest, WhoReportedATokenGetsNoOtherOnceItsGrantIsTakenAway) {
+  const auto broker = make_broker();
+  const auto first = run((*broker->keeper("p"))->refresh()).value();
+  clock_.advance(60s);
+  std::optional<Response> waiting;
+  const Handler handler = app_interface(*broker, clock_);
+  const std::string report = R"({"profile":"p","fingerprint":")" + first->fingerprint + "\"}";
+  asio::co_spawn(io_, handler({"POST", "/v1/token/rejected", "", report, ourselves()}),
+                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
+  io_.poll();
+  ASSERT_FALSE(waiting);
+  ASSERT_TRUE(
+      reload_with(*broker, std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nuser = \"4711\"\n"));
+  run_until([&] { return waiting.has_value(); });
+  ASSERT_TRUE(waiting);
+  EXPECT_EQ(waiting->status, 403) << waiting->body;
+  EXPECT_EQ(exchanges_, 2);
+}
+
 TEST(ServiceManagerVariables, ThatAreNoNumbersAreAFailedStart) {
   const test::TempDirectory directory;
   const auto socket = directory.path() / "notify";
