@@ -145,17 +145,22 @@ Result<std::shared_ptr<Launcher>> Launcher::start(const std::vector<LaunchForm>&
 }
 
 Result<Child> Launcher::spawn(const std::vector<std::string>& words, int input, int output) {
+  constexpr const char* k_silent = "its launcher does not answer; restart fobd";
   const auto failed = [&](const std::string& why) {
     return fail(ErrorCode::unreachable,
                 "cannot run " + words.front() + ": " + why + "; is fob installed completely?");
   };
   const std::string request = joined(words);
   const std::array<int, 2> ends{input, output};
+  if (!socket_) return failed(k_silent);
   if (send_with(socket_.get(), request, ends) < 0) return failed(with_errno("its launcher is gone"));
   Answer answer;
   Received received = receive_with(socket_.get(), {reinterpret_cast<char*>(&answer), sizeof answer});
-  if (received.size != sizeof answer || (answer.error == 0 && received.fds.size() != 1))
-    return failed("its launcher does not answer; restart fobd");
+  if (received.size != sizeof answer || (answer.error == 0 && received.fds.size() != 1)) {
+    // What it answers later must not be taken for the answer to another question.
+    socket_.reset();
+    return failed(k_silent);
+  }
   if (answer.error != 0) return failed(std::strerror(answer.error));  // NOLINT(concurrency-mt-unsafe)
   return Child(answer.pid, std::move(received.fds.front()));
 }

@@ -11,6 +11,8 @@
 #include <csignal>
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace fob::broker {
@@ -100,6 +102,25 @@ TEST_F(LauncherTest, AChildIsKilledWithItsOwner) {
   ASSERT_TRUE(child) << child.error().detail;
   child->kill();
   EXPECT_EQ(child->reap().words, "was ended by signal 9");
+}
+
+TEST(Launcher, OneThatWasSilentOnceIsAskedNoMore) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]), nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  constexpr timeval k_moment{0, 10'000};
+  ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &k_moment, sizeof k_moment);
+  Launcher launcher(std::move(ours));
+  for (int i = 0; i < 2; ++i) {
+    const auto child = launcher.spawn({"/bin/true"}, nothing.get(), nothing.get());
+    ASSERT_FALSE(child);
+    EXPECT_THAT(child.error().detail, HasSubstr("does not answer; restart fobd"));
+  }
+  std::array<char, 64> request{};
+  EXPECT_GT(::recv(theirs.get(), request.data(), request.size(), 0), 0);
+  EXPECT_EQ(::recv(theirs.get(), request.data(), request.size(), 0), 0)
+      << "a second question, or an end that is open";
 }
 
 TEST(LaunchForm, TakesProfilesAndNumbersWhereItSaysSo) {
