@@ -63,7 +63,11 @@ void TokenKeeper::wake_followers() {
   for (auto* follower : followers_) follower->wake();
 }
 
-void TokenKeeper::change(core::Change change) { apply(machine_.on_change(around_.clock.boot_now(), change)); }
+void TokenKeeper::change(core::Change change) {
+  // What the authority said of the clock, it said of another.
+  if (change == core::Change::clock_set) clock_skew_.reset();
+  apply(machine_.on_change(around_.clock.boot_now(), change));
+}
 
 asio::awaitable<TokenOutcome> TokenKeeper::token(std::optional<milliseconds> min_ttl, milliseconds wait) {
   const auto self = shared_from_this();
@@ -138,7 +142,7 @@ asio::awaitable<TokenOutcome> TokenKeeper::await_exchange(std::uint64_t number) 
   while (!retired_ && settled_ < number && around_.clock.boot_now() < patience)
     co_await await_settlement(patience);
   if (settled_ < number || machine_.last_failure()) co_return problem();
-  co_return outcome();
+  co_return available();
 }
 
 TokenKeeper::Status TokenKeeper::status() const {

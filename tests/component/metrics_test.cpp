@@ -146,6 +146,32 @@ TEST_F(MetricsTest, TellOfATokenAndOfItsCredential) {
     EXPECT_EQ(value_of(text, std::string(name) + R"({profile="q"})"), "") << name;
 }
 
+TEST_F(MetricsTest, TellNoSkewOfAClockThatWasSetSince) {
+  skew_ = -8h;
+  const auto broker = make_broker();
+  run((*broker->keeper("p"))->refresh()).value();
+  broker->change(core::Change::clock_set);
+  EXPECT_EQ(value_of(scraped(*broker), R"(fob_clock_skew_seconds{profile="p"})"), "");
+}
+
+TEST(Metrics, CallNoProfileIdleWhoseLastAskerWasRefused) {
+  ProfileSample sample{"p", {}};
+  sample.status.asleep = true;
+  for (const bool failing : {false, true}) {
+    sample.status.failing = failing;
+    const std::string text = metrics_text({{sample}, {}, {}, {}, {}}, Exposed::classic);
+    EXPECT_EQ(value_of(text, R"(fob_idle{profile="p"})"), failing ? "0" : "1");
+  }
+}
+
+TEST_F(MetricsTest, CountNoOperatorsRefreshAsServed) {
+  const auto broker = make_broker();
+  run((*broker->keeper("p"))->refresh()).value();
+  EXPECT_EQ(value_of(scraped(*broker), R"(fob_served_total{profile="p"})"), "0");
+  run((*broker->keeper("p"))->token({}, 0ms)).value();
+  EXPECT_EQ(value_of(scraped(*broker), R"(fob_served_total{profile="p"})"), "1");
+}
+
 TEST_F(MetricsTest, CallNoCredentialYoungerThanNew) {
   stored_at_ = std::chrono::floor<std::chrono::seconds>(clock_.wall_now()) + 1h;
   const auto broker = make_broker();
