@@ -183,12 +183,13 @@ constexpr std::array k_fleet_options = {
         "Public keys of the operators whose bundles this device takes. As `fob fleet keygen` prints them; "
         "without any it takes none.",
         take_signers, [](const Fleet& f) { return Value(f.signers); }},
-    Option<Fleet>{"inbox", Type::text, "a directory's path", "STATE/fleet/inbox",
-                  "Where bundles are dropped for `fob fleet apply`.",
-                  [](Fleet& f, const Value& v) { return take_path(v, f.inbox); },
-                  [](const Fleet& f) { return Value(text_of(f.inbox)); }},
+    Option<Fleet>{
+        "inbox", Type::text, "a directory's path", "STATE/fleet/inbox",
+        "Where bundles are dropped for `fob fleet apply`. The package's units know the default only.",
+        [](Fleet& f, const Value& v) { return take_path(v, f.inbox); },
+        [](const Fleet& f) { return Value(text_of(f.inbox)); }},
     Option<Fleet>{"outbox", Type::text, "a directory's path", "STATE/fleet/outbox",
-                  "Where it leaves their receipts.",
+                  "Where it leaves their receipts. The package's units know the default only.",
                   [](Fleet& f, const Value& v) { return take_path(v, f.outbox); },
                   [](const Fleet& f) { return Value(text_of(f.outbox)); }},
 };
@@ -209,7 +210,7 @@ constexpr std::array k_profile_options = {
     Option<Profile>{
         "ca_file", Type::text, "a PEM file's path", "the system's CAs",
         "The only CAs trusted for this endpoint. At most 1 MiB. Like the configuration it must be "
-        "writable for root or oneself only.",
+        "writable for root or oneself only. The package's units see none below /home, /root, /tmp and /var.",
         [](Profile& p, const Value& v) { return take_path(v, p.ca_file); },
         [](const Profile& p) { return Value(text_of(p.ca_file)); }},
     Option<Profile>{"pin_sha256", Type::text, "base64 of a SHA-256", "",

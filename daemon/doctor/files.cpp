@@ -3,6 +3,7 @@
 #include "daemon/config/ca_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <set>
@@ -44,6 +45,18 @@ Finding right_configuration(const Patient& patient, const config::Config& config
                                         counted(config.grants.size(), "grant"));
 }
 
+// Where the units have other directories, or none: fob-exchange@.service and fob-gateway.service.
+bool is_hidden_from_units(const std::filesystem::path& file) {
+  const std::string path = file.lexically_normal().string();
+  constexpr std::array<std::string_view, 5> k_hidden = {"/home/", "/root/", "/run/user/", "/tmp/", "/var/"};
+  return std::any_of(k_hidden.begin(), k_hidden.end(), [&](auto hidden) { return path.starts_with(hidden); });
+}
+
+Finding ca_file_finding(const Patient& patient, const Error& error) {
+  return failure(patient, Check::configuration, fail(error.code, "ca_file " + error.detail),
+                 patient.configure());
+}
+
 // As the exchanger reads them.
 std::vector<Finding> foreign_ca_files(const Patient& patient, const config::Config& config) {
   std::set<std::filesystem::path> files;
@@ -52,11 +65,14 @@ std::vector<Finding> foreign_ca_files(const Patient& patient, const config::Conf
   for (const auto& [name, gateway] : config.gateways)
     if (gateway.ca_file) files.insert(*gateway.ca_file);
   std::vector<Finding> findings;
-  for (const auto& file : files)
+  for (const auto& file : files) {
     if (const auto read = config::read_ca_file(file); !read)
-      findings.push_back(failure(patient, Check::configuration,
-                                 fail(read.error().code, "ca_file " + read.error().detail),
-                                 patient.configure()));
+      findings.push_back(ca_file_finding(patient, read.error()));
+    else if (patient.units && is_hidden_from_units(file))
+      findings.push_back(ca_file_finding(
+          patient, fail(ErrorCode::config,
+                        file.string() + " is where fob's units see nothing; have it below /etc/fob")));
+  }
   return findings;
 }
 

@@ -125,8 +125,29 @@ Finding credential_stored(const Patient& patient, const std::string& name, const
                                      to_rfc3339(current->stored_at));
 }
 
+// What keeps fobd from getting a token now; nothing while all is well.
+std::string trouble_of(const Json& profile) {
+  const Json* error = object_in(profile, "alarm");
+  if (error == nullptr && wire::is_true(profile, "failing")) error = object_in(profile, "last_error");
+  return error == nullptr ? "" : wire::shown_member(*error, "kind");
+}
+
+// fobd found none, and there is one.
+Finding not_found(const Patient& patient, const store::SlotSummary& stored) {
+  const std::string refresh = patient.operators("refresh " + stored.profile);
+  const std::string is = stored.profile + ": version " + std::to_string(stored.version) + " is stored, but ";
+  if (!patient.units || stored.store != config::StoreKind::systemd_creds)
+    return failure(Check::credential, ErrorCode::no_credential, is + "fobd has not found it", refresh);
+  const std::string socket = "fob-exchange@" + stored.profile + ".socket";
+  return failure(Check::credential, ErrorCode::no_credential, is + "fobd has not found " + socket,
+                 patient.as_root("systemctl enable --now " + socket) + " && " + refresh);
+}
+
 Finding credential(const Patient& patient, const std::string& name, const Json& profile,
                    const store::Listing* listing) {
+  const bool none_found = trouble_of(profile) == "no-credential";
+  if (const auto* current = current_in(listing, name); none_found && current != nullptr)
+    return not_found(patient, *current);
   if (const Json* alarm = object_in(profile, "alarm")) {
     const std::string offer = wire::shown_member(*alarm, "offer");
     return failure(
@@ -135,10 +156,7 @@ Finding credential(const Patient& patient, const std::string& name, const Json& 
             wire::shown_member(*alarm, "detail"),
         patient.operators("credential " + (offer.empty() ? "rotate " + name : offer + " " + name)));
   }
-  const Json* error = object_in(profile, "last_error");
-  const bool failing = wire::is_true(profile, "failing");
-  if (failing && error != nullptr && wire::shown_member(*error, "kind") == "no-credential")
-    return no_credential(patient, name);
+  if (none_found) return no_credential(patient, name);
   if (listing != nullptr) return credential_stored(patient, name, listing);
   if (const auto version = wire::integer_member(profile, "credential_version"))
     return pass(Check::credential, name + ": version " + std::to_string(*version));
@@ -182,7 +200,7 @@ Finding token(const Patient& patient, const std::string& name, const Json& state
     if (!failing) return pass(Check::token, left);
     return warn(Check::token, left + ", but the last refresh failed: " + why, refresh);
   }
-  if (is == "idle") return pass(Check::token, name + ": none until an app asks, as configured");
+  if (is == "idle" && !failing) return pass(Check::token, name + ": none until an app asks, as configured");
   const auto code = failing ? code_of_kind(wire::shown_member(*error, "kind")) : std::nullopt;
   return failure(Check::token, code.value_or(ErrorCode::timeout),
                  name + ": none" + (why.empty() ? " yet" : "; " + why), refresh);

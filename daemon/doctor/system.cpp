@@ -41,7 +41,7 @@ std::string in(const Lines& lines, std::string_view name) {
   return found == lines.end() ? "" : found->second;
 }
 
-// A service that is not active has nothing to do; a socket that is not active cannot be reached.
+// A service that is not active has nothing to do; what starts one does nothing unless it is active.
 Finding judge_unit(const Patient& patient, const Lines& unit) {
   const std::string name = in(unit, "Id"), state = in(unit, "ActiveState");
   if (in(unit, "LoadState") == "not-found")
@@ -55,8 +55,11 @@ Finding judge_unit(const Patient& patient, const Lines& unit) {
     return failure(Check::units, ErrorCode::internal, name + " has failed (" + in(unit, "Result") + ")",
                    patient.as_root("systemctl reset-failed " + name) + "; " +
                        patient.as_root("systemctl restart " + name));
-  if (name.ends_with(".socket") && state != "active")
-    return failure(Check::units, ErrorCode::internal, name + " does not listen",
+  // The rest is an administrator's to switch off.
+  const bool wanted = name.ends_with(".socket") || in(unit, "UnitFileState") == "enabled";
+  if (!name.ends_with(".service") && wanted && state != "active")
+    return failure(Check::units, ErrorCode::internal,
+                   name + (name.ends_with(".socket") ? " does not listen" : " is not active"),
                    patient.as_root("systemctl enable --now " + name));
   return pass(Check::units, name);
 }
@@ -102,11 +105,13 @@ std::vector<Finding> judge_units(const Patient& patient, std::string_view shown)
 std::vector<Finding> examine_units(const Patient& patient, const store::Listing* listing) {
   if (!patient.units) return {skip(Check::units, "fob is not installed as units here")};
   std::vector<std::string> words = {"show",
-                                    "--property=Id,LoadState,ActiveState,Result",
+                                    "--property=Id,LoadState,ActiveState,Result,UnitFileState",
                                     "fob.socket",
                                     "fob.service",
                                     "fob-promote.socket",
-                                    "fob-witness.socket"};
+                                    "fob-witness.socket",
+                                    "fob-inbox.path",
+                                    "fob-inbox.timer"};
   std::set<std::string> profiles;
   if (listing != nullptr)
     for (const auto& slot : listing->slots)

@@ -83,7 +83,10 @@ TEST_F(UnitSocketsTest, AnExchangerIsAskedOneLineAndItsAnswerPassedOn) {
 TEST_F(UnitSocketsTest, WhereThereIsNoSocketNoCredentialIsEnrolled) {
   const auto failure = failure_of(exchange());
   EXPECT_EQ(failure.code, ErrorCode::no_credential);
-  EXPECT_EQ(failure.detail, "no credential is enrolled for p: run: fob credential add p");
+  EXPECT_EQ(
+      failure.detail,
+      "no credential is enrolled for p: run: fob credential add p; or, if there is one: systemctl start "
+      "fob-exchange@p.socket");
 }
 
 TEST_F(UnitSocketsTest, WhereNobodyListensTheSocketUnitIsNamed) {

@@ -92,6 +92,34 @@ def test_the_doctor_finds_all_well_and_a_unit_that_was_stopped(enrolled):
     assert examined(enrolled)[0] == 0
 
 
+def test_a_fob_that_was_stopped_and_is_started_gets_tokens_again(enrolled):
+    enrolled.must("systemctl", "stop", "fob.socket", "fob.service")
+    enrolled.must("systemctl", "start", "fob")
+    assert enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 0, enrolled.journal()
+
+
+def test_a_credential_that_is_stored_is_not_told_to_be_enrolled_again(enrolled):
+    socket = f"fob-exchange@{PROFILE}.socket"
+    enrolled.must("systemctl", "stop", socket, "fob.socket", "fob.service")
+    enrolled.must("systemctl", "start", "fob")
+    assert enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 5
+    status, findings = examined(enrolled)
+    assert status and "is stored, but" in findings["credential"]["what"] and socket in findings["credential"]["what"]
+    enrolled.must("sh", "-c", findings["credential"]["mend"])
+    assert enrolled.app("/usr/bin/fob", "token", PROFILE).returncode == 0, enrolled.journal()
+
+
+@pytest.mark.parametrize("flags", [[], ["--config", "/etc/fob/fob.toml"]], ids=["", "named"])
+def test_who_forgets_sudo_is_told_so_before_anything_is_stored(enrolled, flags):
+    home = enrolled.must("mktemp", "--directory").strip()
+    enrolled.must("chown", APP_USER, home)
+    credential = enrolled.admin("POST", "/credentials", name="new", scopes=["query"])
+    done = enrolled.machine.enter("setpriv", f"--reuid={APP_USER}", "--regid=65534", "--clear-groups", "env", f"HOME={home}",
+                                  "fob", *flags, "credential", "add", PROFILE, "-", stdin=json.dumps(credential))
+    assert done.returncode == 4 and "the credentials of /etc/fob/fob.toml are root's; the same again, with sudo" in done.stderr
+    assert not enrolled.must("find", home, "-mindepth", "1")
+
+
 def test_the_doctor_tells_an_app_what_it_may_have_and_what_only_root_can_see(enrolled):
     status, findings = examined(enrolled, user=APP_USER)
     assert status == 0 and PROFILE in findings["grants"]["what"], findings

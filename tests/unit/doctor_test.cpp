@@ -1,8 +1,10 @@
 // What the doctor concludes from what it sees, and how it is shown.
 #include "daemon/cli/doctor_command.hpp"
+#include "daemon/doctor/files.hpp"
 #include "daemon/doctor/probing.hpp"
 #include "daemon/doctor/running.hpp"
 #include "daemon/doctor/system.hpp"
+#include "ipc/base/file.hpp"
 #include "ipc/base/shell_word.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -221,9 +223,12 @@ TEST_F(Doctor, NamesUnitsThatFailedDoNotListenOrAreMissing) {
       "Id=fob.socket\nLoadState=loaded\nActiveState=active\nResult=success\n\n"
       "Id=fob.service\nLoadState=loaded\nActiveState=failed\nResult=exit-code\n\n"
       "Id=fob-witness.socket\nLoadState=loaded\nActiveState=inactive\nResult=success\n\n"
-      "Id=fob-promote.socket\nLoadState=not-found\nActiveState=inactive\nResult=success\n";
+      "Id=fob-promote.socket\nLoadState=not-found\nActiveState=inactive\nResult=success\n\n"
+      "Id=fob-inbox.path\nLoadState=loaded\nActiveState=inactive\nUnitFileState=enabled\n\n"
+      "Id=fob-inbox.timer\nLoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\n";
   const auto findings = judge_units(patient(0, true), shown);
-  ASSERT_EQ(findings.size(), 3U);
+  ASSERT_EQ(findings.size(), 4U);
+  EXPECT_EQ(findings[3].what, "fob-inbox.path is not active");
   EXPECT_EQ(findings[0].mend, "systemctl reset-failed fob.service; systemctl restart fob.service");
   EXPECT_EQ(findings[1].mend, "systemctl enable --now fob-witness.socket");
   EXPECT_THAT(findings[2].what, HasSubstr("fob-promote.socket is not installed"));
@@ -245,11 +250,12 @@ config::Config configured() {
 }
 
 std::vector<Finding> by_status(const Patient& patient, const std::string& profile,
-                               const config::Config& config = configured()) {
+                               const config::Config& config = configured(),
+                               const store::Listing* listing = nullptr) {
   AskedDaemon daemon;
   daemon.answers = true;
   daemon.status = *wire::parse_object(R"({"profiles":[)" + profile + "]}", 4096, ErrorCode::internal);
-  return judge_profiles(patient, config, daemon, nullptr);
+  return judge_profiles(patient, config, daemon, listing);
 }
 
 TEST_F(Doctor, ReadsCredentialScopesAndTokenOutOfTheStatus) {
@@ -278,6 +284,49 @@ TEST_F(Doctor, ReadsCredentialScopesAndTokenOutOfTheStatus) {
   EXPECT_EQ(of(by_status(patient(), R"({"name":"prod","state":"idle"})"), Check::token).verdict,
             Verdict::pass);
   EXPECT_EQ(of(by_status(patient(), R"({"name":"other"})"), Check::token).mend, "fob reload");
+}
+
+TEST_F(Doctor, DoesNotHaveEnrolledAgainWhatIsStored) {
+  store::SlotSummary current;
+  current.profile = "prod";
+  current.version = 3;
+  current.store = config::StoreKind::systemd_creds;
+  const store::Listing listing{{current}, {}, {}};
+  const std::string none = R"({"kind":"no-credential","detail":"none"})";
+  for (const std::string& why : {R"("failing":true,"last_error":)" + none,
+                                 R"("failing":true,"last_error":)" + none + R"(,"alarm":)" + none}) {
+    const std::string state = R"({"name":"prod","state":"expired",)" + why + "}";
+    const auto by_units = of(by_status(patient(0, true), state, configured(), &listing), Check::credential);
+    EXPECT_EQ(by_units.what, "prod: version 3 is stored, but fobd has not found fob-exchange@prod.socket");
+    EXPECT_EQ(by_units.mend, "systemctl enable --now fob-exchange@prod.socket && fob refresh prod");
+    EXPECT_EQ(by_units.code, ErrorCode::no_credential);
+    const auto by_hand = of(by_status(patient(), state, configured(), &listing), Check::credential);
+    EXPECT_EQ(by_hand.mend, "fob refresh prod");
+  }
+}
+
+TEST_F(Doctor, DoesNotCallAProfileIdleWhoseLastAskerWasRefused) {
+  const auto found = of(by_status(patient(), R"({"name":"prod","state":"idle","failing":true,
+    "last_error":{"kind":"bad-answer","detail":"404"}})"),
+                        Check::token);
+  EXPECT_EQ(found.verdict, Verdict::fail);
+  EXPECT_EQ(found.what, "prod: none; bad-answer: 404");
+}
+
+TEST_F(Doctor, NamesACaFileThatTheUnitsDoNotSee) {
+  const test::TempDirectory directory;
+  const auto ca = directory.path() / "ca.pem";
+  auto looked_at = patient(0, true);
+  looked_at.at.config_file = directory.path() / "fob.toml";
+  const std::string text = "[profile.prod]\nca_file = \"" + ca.string() + "\"\n";
+  ASSERT_TRUE(replace_file(ca, "a certificate", 0600, ErrorCode::config));
+  ASSERT_TRUE(replace_file(looked_at.at.config_file, text, 0600, ErrorCode::config));
+  const auto seen = read_configuration(looked_at).findings;
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[1].verdict, Verdict::fail);
+  EXPECT_THAT(seen[1].what, HasSubstr("is where fob's units see nothing"));
+  looked_at.units = false;
+  EXPECT_EQ(read_configuration(looked_at).findings.size(), 1U);
 }
 
 TEST_F(Doctor, ClaimsNoScopesOfAVendorWhoNamesNone) {
