@@ -38,12 +38,16 @@ void fail_with(Receipt& receipt, const Error& error) {
   receipt.detail = error.detail;
 }
 
+bool is_applied(const store::BundleStanding& standing, const Receipt& receipt, const EnrolmentWorld& world) {
+  return standing.slot == wire::Slot::current && world.is_accepted(receipt.profile, standing.version);
+}
+
 // Says of a bundle that was taken where its credential is. False: it was not taken.
-bool tell_of_taken(Receipt& receipt, store::CredentialStore& store) {
-  const auto standing = store.bundle_standing(receipt.profile, receipt.serial);
+bool tell_of_taken(Receipt& receipt, const EnrolmentWorld& world) {
+  const auto standing = world.store.bundle_standing(receipt.profile, receipt.serial);
   if (!standing || !standing->slot || standing->on_trial) return false;
   receipt.version = standing->version;
-  receipt.outcome = *standing->slot == wire::Slot::next ? Outcome::staged : Outcome::applied;
+  receipt.outcome = is_applied(*standing, receipt, world) ? Outcome::applied : Outcome::staged;
   receipt.reason = "";
   return true;
 }
@@ -56,7 +60,7 @@ void enrol(Receipt& receipt, fleet::OpenedBundle& opened, const Device& device) 
   if (!enrolled) {
     fail_with(receipt, enrolled.error());
     // After the credential was taken, an error is none of the bundle's: fobd goes on by itself.
-    if (receipt.outcome != Outcome::rejected) tell_of_taken(receipt, device.world.store);
+    if (receipt.outcome != Outcome::rejected) tell_of_taken(receipt, device.world);
     return;
   }
   receipt.version = enrolled->version;
@@ -72,14 +76,20 @@ Receipt refusal_receipt(const fleet::Refusal& refusal, const std::string& name, 
   return receipt;
 }
 
-std::optional<Receipt> follow_up(const Receipt& staged, store::CredentialStore& store, const Clock& clock) {
-  const auto standing = store.bundle_standing(staged.profile, staged.serial);
-  if (!standing || standing->slot == wire::Slot::next) return std::nullopt;
+std::optional<Receipt> follow_up(const Receipt& staged, const EnrolmentWorld& world, const Clock& clock) {
+  const auto standing = world.store.bundle_standing(staged.profile, staged.serial);
+  if (!standing) return std::nullopt;
   Receipt receipt = staged;
   receipt.time = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
-  receipt.outcome = Outcome::applied;
-  receipt.detail =
-      standing->slot == wire::Slot::current ? "" : "another credential has taken its place since";
+  if (is_applied(*standing, staged, world)) {
+    receipt.outcome = Outcome::applied;
+    receipt.detail = "";
+    return receipt;
+  }
+  if (standing->slot == wire::Slot::next || standing->slot == wire::Slot::current) return std::nullopt;
+  receipt.outcome = Outcome::failed;
+  receipt.reason = "replaced";
+  receipt.detail = "another credential has taken its place before an authority was seen to accept it";
   return receipt;
 }
 
@@ -108,7 +118,7 @@ Application apply_bundle(const fleet::BundleSource& bundle, const std::string& n
     refuse(receipt, {verdict.reason, ""});
     // It was taken and the power failed before the receipt: then this is the receipt.
     const bool untold = verdict.reason == fleet::Reason::replayed && !device.was_told(receipt);
-    if (untold && tell_of_taken(receipt, device.world.store)) receipt.detail = "";
+    if (untold && tell_of_taken(receipt, device.world)) receipt.detail = "";
     return {receipt, std::nullopt};
   }
   if (verdict.kind == fleet::Verdict::Kind::wait) {

@@ -34,8 +34,9 @@ struct Application {
 /// Applies what `bundle` holds for this device, once its time has come. `name` is what the receipt calls it.
 Application apply_bundle(const fleet::BundleSource& bundle, const std::string& name, const Device& device);
 
-/// What became of a bundle that was staged; nothing: it still is.
-std::optional<fleet::Receipt> follow_up(const fleet::Receipt& staged, store::CredentialStore& store,
+/// What became of a bundle that was staged; nothing: it still is, or is in force and no authority has
+/// accepted it yet. That another credential is in its place does not say that one did.
+std::optional<fleet::Receipt> follow_up(const fleet::Receipt& staged, const EnrolmentWorld& world,
                                         const Clock& clock);
 
 /// A receipt of a bundle that could not even be opened.

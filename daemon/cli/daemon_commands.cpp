@@ -15,6 +15,11 @@ client::ControlClient fobd(const Context& context) {
   return client::ControlClient(context.daemon_locations().control_socket(), context.clock);
 }
 
+Result<void> have_refreshed(const std::string& profile, const Context& context) {
+  const Waiting waiting(profile + ": waits for fobd to get a token");
+  return fobd(context).refresh(profile);
+}
+
 }  // namespace
 
 Result<int> show_status(bool as_json, const Context& context) {
@@ -50,7 +55,7 @@ Result<int> watch_status(const Context& context) {
 Result<int> refresh(const std::optional<std::string>& profile, const Context& context) {
   const auto chosen = choose_profile(profile, context);
   if (!chosen) return chosen.error();
-  if (auto refreshed = fobd(context).refresh(*chosen); !refreshed) return refreshed.error();
+  if (auto refreshed = have_refreshed(*chosen, context); !refreshed) return refreshed.error();
   say(*chosen + ": a new token is in force");
   return 0;
 }

@@ -99,6 +99,11 @@ std::string this_fob(const Context& context) {
   return command;
 }
 
+std::vector<Finding> examined(const doctor::Patient& patient) {
+  const Waiting waiting("looks at this device, and asks its profiles' endpoints");
+  return doctor::examine(patient);
+}
+
 }  // namespace
 
 std::string doctor_screen(const std::vector<Finding>& findings, bool coloured) {
@@ -133,7 +138,7 @@ Result<int> run_doctor(bool as_json, const Context& context) {
   const auto daemon_at = context.daemon_locations();
   const uid_t keeper = doctor::keeper_of(at, daemon_at, units, ::geteuid());
   const auto findings =
-      doctor::examine({at, daemon_at, this_fob(context), units, ::geteuid(), keeper, context.clock});
+      examined({at, daemon_at, this_fob(context), units, ::geteuid(), keeper, context.clock});
   const auto text =
       as_json ? doctor_json(findings, context.clock.wall_now()) : doctor_screen(findings, may_colour());
   if (auto printed = print(text); !printed) return printed.error();

@@ -22,9 +22,9 @@ bool is_refusal(ErrorCode code) { return code == ErrorCode::rejected || code == 
 // Codes that travel on the exchange line say that fobd has taken note, and what came of its exchange.
 bool is_of_an_exchange(ErrorCode code) { return !traits(code).kind.empty(); }
 
-Error not_told(const Error& error) {
-  return fail(error.code,
-              "the store is changed, but fobd did not take note: " + error.detail + "; then run: fob reload");
+Error not_told(const Error& error, const std::string& profile) {
+  return fail(error.code, "the store is changed, but fobd did not take note: " + error.detail +
+                              "; then run: fob refresh " + profile);
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ Result<Enrolled> Enrolment::leave_staged(Enrolled enrolled) {
     world_.say(told.error().detail);
     return enrolled;
   }
-  if (!told && !is_of_an_exchange(told.error().code)) return not_told(told.error());
+  if (!told && !is_of_an_exchange(told.error().code)) return not_told(told.error(), profile_);
   const auto in_force = version_in_force(world_.store, profile_);
   if (!in_force) return in_force.error();
   if (*in_force == enrolled.version) {
@@ -176,7 +176,7 @@ Result<void> Enrolment::announce_first() const {
   } else if (is_of_an_exchange(error.code)) {
     world_.say("fobd has no token yet: " + error.detail + "; it goes on trying, see: fob status");
   } else {
-    return not_told(error);
+    return not_told(error, profile_);
   }
   return {};
 }
@@ -192,7 +192,7 @@ Result<void> renew_token(const EnrolmentWorld& world, const std::string& profile
     world.say(error.detail);
     return {};
   }
-  if (!is_of_an_exchange(error.code)) return not_told(error);
+  if (!is_of_an_exchange(error.code)) return not_told(error, profile);
   return fail(error.code, "the credential is stored, but fobd has no token with it yet: " + error.detail +
                               "; it goes on trying, see `fob status`, or go back: fob credential rollback " +
                               profile);
@@ -202,7 +202,9 @@ Result<void> announce_removal(const EnrolmentWorld& world, const std::string& pr
   const auto told = world.tell_fobd(profile);
   if (told || is_of_an_exchange(told.error().code) || told.error().code == ErrorCode::unknown_profile)
     return {};
-  if (told.error().code != ErrorCode::daemon_not_running) return not_told(told.error());
+  if (told.error().code != ErrorCode::daemon_not_running)
+    return fail(told.error().code, "it is removed, but fobd did not take note: " + told.error().detail +
+                                       "; apps get the token at hand until that ends");
   world.say(told.error().detail);
   return {};
 }

@@ -20,6 +20,8 @@ struct EnrolmentWorld {
   /// Tells fobd that the credential changed, and waits: a new token is in force, or why there is none.
   std::function<Result<void>(const std::string& profile)> tell_fobd;
   std::function<void(const std::string& message)> say;
+  /// Whether fobd has a token that this version of the credential brought.
+  std::function<bool(const std::string& profile, std::uint64_t version)> is_accepted;
   /// Whether fobd says that the authority refused what is staged.
   std::function<bool(const std::string& profile)> staged_is_refused;
   /// Called where a trial has left the profile without any credential, as it was before.

@@ -93,7 +93,7 @@ Application apply_file(const std::filesystem::path& path, const ApplyOptions& op
 std::optional<fleet::Receipt> follow_up_now(const fleet::Receipt& staged, const Context& context) {
   const auto opened = open_configured_store(context);
   if (!opened) return std::nullopt;
-  return follow_up(staged, *opened->store, context.clock);
+  return follow_up(staged, world_of(*opened->store, context), context.clock);
 }
 
 struct Places {

@@ -188,19 +188,25 @@ Result<std::optional<Receipt>> Inbox::take_dropped(const fs::path& bundle) {
   return std::optional(std::move(application.receipt));
 }
 
-Result<void> Inbox::follow_up() {
+void Inbox::follow_up(std::optional<Error>& trouble) {
   for (const auto& staged : outbox_.staged()) {
     const auto turn = outbox_.take_turn();
-    if (!turn) return turn.error();
+    if (!turn) return put_off(turn.error(), trouble);
     const auto after = work_.follow_up(staged);
     if (!after) {
       look_again_by(now() + k_retry);
       continue;
     }
     say_(sentence(*after));
-    if (auto left = outbox_.follow_up(staged, *after); !left) return left;
+    if (auto left = outbox_.follow_up(staged, *after); !left) put_off(left.error(), trouble);
   }
-  return {};
+}
+
+// What one bundle or receipt meets with must not keep the others waiting.
+void Inbox::put_off(const Error& error, std::optional<Error>& trouble) {
+  look_again_by(now() + k_retry);
+  if (trouble) say_(error.detail);
+  if (!trouble) trouble = error;
 }
 
 Result<std::vector<Receipt>> Inbox::take_all(const std::function<bool()>& stop) {
@@ -208,13 +214,15 @@ Result<std::vector<Receipt>> Inbox::take_all(const std::function<bool()>& stop) 
   std::vector<Receipt> receipts;
   const auto dropped = bundles();
   if (!dropped) return dropped.error();
+  std::optional<Error> trouble;
   for (const auto& bundle : *dropped) {
     if (stop()) return receipts;
     auto taken = take_dropped(bundle);
-    if (!taken) return taken.error();
-    if (*taken) receipts.push_back(std::move(**taken));
+    if (!taken) put_off(taken.error(), trouble);
+    if (taken && *taken) receipts.push_back(std::move(**taken));
   }
-  if (auto followed = follow_up(); !followed) return followed.error();
+  follow_up(trouble);
+  if (trouble) return *trouble;
   return receipts;
 }
 

@@ -35,7 +35,8 @@ class Inbox {
   /// has not come is refused: only in the inbox can it wait.
   Result<fleet::Receipt> take(const std::filesystem::path& bundle);
 
-  /// Applies what lies in the inbox, until `stop` says so. Returns the receipts.
+  /// Applies what lies in the inbox, until `stop` says so. Returns the receipts, or the first trouble there
+  /// was with one of the bundles, once all have had their turn.
   Result<std::vector<fleet::Receipt>> take_all(const std::function<bool()>& stop);
 
   /// The same, again and again, as files come and as bundles' times come, until SIGTERM or SIGINT.
@@ -44,7 +45,8 @@ class Inbox {
  private:
   Result<std::optional<fleet::Receipt>> take_dropped(const std::filesystem::path& bundle);
   Result<void> dispose(const std::filesystem::path& bundle, const Application& application);
-  Result<void> follow_up();
+  void follow_up(std::optional<Error>& trouble);
+  void put_off(const Error& error, std::optional<Error>& trouble);
   void look_again_by(fleet::Time when);
   fleet::Time now() const;
   Result<std::vector<std::filesystem::path>> bundles() const;

@@ -7,24 +7,44 @@
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
+#include <unistd.h>
+
 namespace fob::cli {
 
 namespace {
 
-bool staged_is_refused(const Result<std::string>& status, const std::string& profile) {
+// What fobd says of the profile; an empty object where it says nothing.
+wire::Json state_of(const Result<std::string>& status, const std::string& profile) {
   const auto document = status ? wire::parse_object(*status, wire::k_max_answer, ErrorCode::internal)
                                : Result<wire::Json>(status.error());
-  if (!document || !document->contains("profiles") || !document->at("profiles").is_array()) return false;
+  if (!document || !document->contains("profiles") || !document->at("profiles").is_array())
+    return wire::Json::object();
   for (const auto& entry : document->at("profiles"))
-    if (entry.is_object() && wire::string_member(entry, "name") == profile)
-      return entry.contains("staged_refused") && entry.at("staged_refused").is_object();
-  return false;
+    if (entry.is_object() && wire::string_member(entry, "name") == profile) return entry;
+  return wire::Json::object();
 }
 
 // Where the units' exchangers look, whatever this command was told.
 config::Locations of_the_units() {
   const config::Environment nothing = [](const char*) { return std::nullopt; };
   return config::locate({}, nothing, true);
+}
+
+// The device's credentials are root's: what another user stored would lie in their home, where the device's
+// fobd never looks.
+Result<void> check_whose(const Context& context) {
+  const auto system = of_the_units();
+  const bool elsewhere = !context.flags.state_dir.empty() || config::process_environment("FOB_STATE_DIR") ||
+                         config::process_environment("STATE_DIRECTORY");
+  std::error_code ignored;
+  if (::geteuid() == 0 || elsewhere || context.installation().config_file != system.config_file ||
+      !std::filesystem::exists(system.config_file, ignored))
+    return {};
+  return fail(ErrorCode::not_granted,
+              "the credentials of " + system.config_file.string() +
+                  " are root's; the same again, with sudo before it. For a fob of your "
+                  "own write " +
+                  config::locate({}, config::process_environment, false).config_file.string());
 }
 
 // By the profile's unit where that reads the same configuration and the profile's store. It is started anew
@@ -47,6 +67,7 @@ wire::ExchangeAnswer try_staged(const std::string& profile, const ProfileUnits& 
 }  // namespace
 
 Result<OpenedStore> open_configured_store(const Context& context) {
+  if (auto ours = check_whose(context); !ours) return ours.error();
   auto config = config::load(context.locations().config_file);
   if (!config) return config.error();
   auto choice = config::choose_store(
@@ -63,18 +84,29 @@ void follow_store(const ProfileUnits& units, store::CredentialStore& store, cons
 }
 
 EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
-  const client::ControlClient fobd(context.daemon_locations().control_socket(), context.clock);
+  // The one that reads this store, and no other that may run here.
+  const client::ControlClient fobd(context.locations().control_socket(), context.clock);
   const ProfileUnits units = units_here(context);
   return {store,
           [&context, &store, units](const std::string& profile) {
+            const Waiting waiting(profile + ": asks for a token with the credential, as a trial");
             return try_staged(profile, units, store, context);
           },
           [fobd, units, &store](const std::string& profile) {
+            const Waiting waiting(profile + ": waits for fobd to get a token");
             follow_store(units, store, profile);
             return fobd.credentials_changed(profile);
           },
           [](const std::string& message) { say(message); },
-          [fobd](const std::string& profile) { return staged_is_refused(fobd.status(), profile); },
+          [fobd](const std::string& profile, std::uint64_t version) {
+            const auto of_the_token =
+                wire::integer_member(state_of(fobd.status(), profile), "credential_version");
+            return of_the_token && static_cast<std::uint64_t>(*of_the_token) == version;
+          },
+          [fobd](const std::string& profile) {
+            const auto state = state_of(fobd.status(), profile);
+            return state.contains("staged_refused") && state.at("staged_refused").is_object();
+          },
           [fobd, units, &store](const std::string& profile) {
             if (!units.are_here()) return;
             follow_store(units, store, profile);

@@ -23,6 +23,11 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
+// A terminal that follows control sequences.
+bool is_terminal(int fd) {
+  return ::isatty(fd) == 1 && config::process_environment("TERM").value_or("dumb") != "dumb";
+}
+
 }  // namespace
 
 void say(std::string_view message) {
@@ -36,10 +41,16 @@ Result<void> print(std::string_view result) {
   return {};
 }
 
-bool may_colour() {
-  return ::isatty(STDOUT_FILENO) == 1 && !config::process_environment("NO_COLOR") &&
-         config::process_environment("TERM").value_or("dumb") != "dumb";
+Waiting::Waiting(std::string_view for_what) : shown_(is_terminal(STDERR_FILENO)) {
+  if (shown_) write_all(STDERR_FILENO, wire::printable(for_what, k_longest_message) + " …");
 }
+
+Waiting::~Waiting() {
+  // The line from its beginning (ECMA-48, EL).
+  if (shown_) write_all(STDERR_FILENO, "\r\033[K");
+}
+
+bool may_colour() { return is_terminal(STDOUT_FILENO) && !config::process_environment("NO_COLOR"); }
 
 std::string painted(std::string_view text, Colour colour, bool coloured) {
   if (!coloured || colour == Colour::none) return std::string(text);

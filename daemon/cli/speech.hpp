@@ -16,6 +16,19 @@ void say(std::string_view message);
 /// for the whole.
 Result<void> print(std::string_view result);
 
+/// Says on the terminal, for as long as it lives, what is being waited for, and takes that away again. Where
+/// stderr is no terminal, nothing. No message may be said meanwhile.
+class Waiting {
+ public:
+  explicit Waiting(std::string_view for_what);
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting();
+
+ private:
+  bool shown_;
+};
+
 /// Whether results may be coloured: stdout is a terminal that can, and NO_COLOR is not set
 /// (https://no-color.org).
 bool may_colour();

@@ -145,7 +145,13 @@ Result<BundleStanding> DeviceStore::bundle_standing(const std::string& profile, 
     standing.slot = slot;
     standing.version = kept.version;
     standing.on_trial = slot == Slot::next && !kept.origin.untested;
-    break;
+    return standing;
+  }
+  // Another's trial stands in its place, and gives it back unless it succeeds.
+  const auto& aside = (*record)->set_aside;
+  if (serial != 0 && aside && aside->origin.bundle_serial == serial) {
+    standing.slot = Slot::next;
+    standing.version = aside->version;
   }
   return standing;
 }

@@ -53,13 +53,19 @@ bool wait_for(int fd, short events, const Deadline& deadline) {
   }
 }
 
+// The device's is systemd's to start, with its user and in its sandbox.
+std::string start_of(const std::filesystem::path& socket) {
+  return socket.parent_path() == "/run/fob" ? "systemctl start fob"
+                                            : "systemctl --user start fob, or by hand: fobd --config FILE";
+}
+
 Error cannot_connect(const std::filesystem::path& socket, const std::string& when_refused,
                      const Deadline& deadline) {
   const int reason = errno;
   const std::string at = socket.string();
   if (reason == ENOENT || reason == ECONNREFUSED || reason == ENOTDIR)
     return fail(ErrorCode::daemon_not_running,
-                "fobd is not running (no one answers at " + at + "); start it with: fobd --config FILE");
+                "fobd is not running (no one answers at " + at + "); start it: " + start_of(socket));
   if (reason == EACCES || reason == EPERM)
     return fail(ErrorCode::not_granted, "this user may not use " + at + "; " + when_refused);
   if (reason == EAGAIN) return deadline.passed(socket);

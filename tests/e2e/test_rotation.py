@@ -567,11 +567,11 @@ def download(sandbox, enrolled):
     return file
 
 
-def on_a_terminal(installation, arguments, answer):
+def on_a_terminal(installation, arguments, answer="", term="xterm"):
     """Runs `fob …` at a terminal of its own and types `answer` at its question: (exit status, what was shown)."""
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(BIN / "fob", ["fob", *installation.flags(), *arguments], {"PATH": os.environ["PATH"]})
+        os.execve(BIN / "fob", ["fob", *installation.flags(), *arguments], {"PATH": os.environ["PATH"], "TERM": term})
     shown, answered = b"", False
     while select.select([terminal], [], [], PATIENCE)[0]:
         try:
@@ -615,3 +615,16 @@ def test_without_a_terminal_there_is_a_warning_with_the_command_and_no_question(
     assert f"warning: others on this device can read {download}" in done.stderr
     assert f"shred -u {download}" in done.stderr
     assert "[y/N]" not in done.stderr and download.exists()
+
+
+@pytest.mark.parametrize("command,waits_for", [
+    (["credential", "rotate", PROFILE, "--file", "second.json"], "as a trial"), (["refresh"], "to get a token"), (["doctor"], "endpoints")],
+    ids=lambda value: value[0] if isinstance(value, list) else "")
+def test_a_terminal_shows_what_is_waited_for_as_long_as_that_takes(sandbox, enrolled, tmp_path, command, waits_for):
+    (tmp_path / "second.json").write_text(json.dumps(sandbox.create_credential()))
+    (tmp_path / "second.json").chmod(0o600)
+    command = [str(tmp_path / word) if word.endswith(".json") else word for word in command]
+    enrolled.start()
+    shown = on_a_terminal(enrolled, command)[1]
+    assert f"{waits_for} …\r\033[K" in shown
+    assert " …" not in on_a_terminal(enrolled, command, term="dumb")[1]

@@ -44,14 +44,24 @@ class BundleApplication : public testing::Test, public test::StoreFixture {
     success.credential_version = version_in("prod-query", Slot::next);
     return success;
   }
+  EnrolmentWorld world(store::CredentialStore& at) {
+    return {at,
+            [this](const std::string&) { return trial(); },
+            [](const std::string&) -> Result<void> {
+              return fail(ErrorCode::daemon_not_running, "fobd is not running");
+            },
+            [](const std::string&) {},
+            [this](const std::string&, std::uint64_t version) { return version == accepted_; },
+            [](const std::string&) { return false; }};
+  }
+  std::optional<fleet::Receipt> follow(const fleet::Receipt& receipt) {
+    auto at = store();
+    return follow_up(receipt, world(at), clock_);
+  }
   fleet::Receipt apply(const fleet::BundleSource& bundle) {
     auto at = store();
     const Device device{
-        {at, [this](const std::string&) { return trial(); },
-         [](const std::string&) -> Result<void> {
-           return fail(ErrorCode::daemon_not_running, "fobd is not running");
-         },
-         [](const std::string&) {}, [](const std::string&) { return false; }},
+        world(at),
         identity_,
         {fleet::test::operator_key().public_key},
         [](const std::string& profile) { return profile == "prod-query" || profile == "staging"; },
@@ -65,6 +75,7 @@ class BundleApplication : public testing::Test, public test::StoreFixture {
   fleet::DeviceIdentity identity_ = fleet::test::device("headset-a", 0x20);
   std::optional<ErrorCode> trial_fails_with_;
   bool was_told_ = false;
+  std::uint64_t accepted_ = 0;  // the version whose token fobd has
 };
 
 TEST_F(BundleApplication, PutsInForceWhatTheAuthorityAccepts) {
@@ -104,14 +115,41 @@ TEST_F(BundleApplication, LeavesItStagedWhereTheAuthorityCannotBeAsked) {
   EXPECT_EQ(secret_in("prod-query", Slot::current), "old");
   EXPECT_EQ(secret_in("prod-query", Slot::next), "s3cret-of-headset-a");
 
-  auto at = store();
-  EXPECT_FALSE(follow_up(receipt, at, clock_)) << "it still is";
+  EXPECT_FALSE(follow(receipt)) << "it still is";
   ASSERT_TRUE(store().commit("prod-query", 3));
-  EXPECT_EQ(follow_up(receipt, at, clock_)->outcome, Outcome::applied);
+  EXPECT_FALSE(follow(receipt)) << "somebody promoted it, which no authority has seen";
+  accepted_ = 3;
+  EXPECT_EQ(follow(receipt)->outcome, Outcome::applied);
+}
+
+TEST_F(BundleApplication, CallsAFirstCredentialAppliedOnlyOnceAnAuthorityHasAcceptedIt) {
+  trial_fails_with_ = ErrorCode::unreachable;
+  const auto receipt = apply(genuine());
+  EXPECT_EQ(receipt.outcome, Outcome::staged);
+  EXPECT_EQ(secret_in("prod-query", Slot::current), "s3cret-of-headset-a");
+  EXPECT_FALSE(follow(receipt));
+  EXPECT_EQ(apply(genuine()).outcome, Outcome::staged) << "dropped again";
+  accepted_ = receipt.version;
+  EXPECT_EQ(follow(receipt)->outcome, Outcome::applied);
+}
+
+TEST_F(BundleApplication, NeverCallsAppliedWhatAnotherCredentialReplacedUntried) {
+  enrol("prod-query", "old-id", "old");
+  trial_fails_with_ = ErrorCode::unreachable;
+  const auto receipt = apply(genuine());
+  ASSERT_EQ(receipt.outcome, Outcome::staged);
+  ASSERT_TRUE(store().stage("prod-query", test::credential("id", "another"), {false, 0}));
+  EXPECT_FALSE(follow(receipt)) << "the other one is on trial, and this one comes back";
+  ASSERT_TRUE(store().stage("prod-query", test::credential("id", "another"), {true, 8}));
+  const auto after = follow(receipt);
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->outcome, Outcome::failed);
+  EXPECT_EQ(after->reason, "replaced");
 }
 
 TEST_F(BundleApplication, RefusesARepetitionOnlyWhereItsReceiptWasWritten) {
   ASSERT_EQ(apply(genuine()).outcome, Outcome::applied);
+  accepted_ = 1;
   const auto told_late = apply(genuine());
   EXPECT_EQ(told_late.outcome, Outcome::applied) << "the power failed before the receipt";
   EXPECT_EQ(told_late.version, 1U);

@@ -103,6 +103,7 @@ class CredentialEnrolment : public ::testing::Test {
                            return told_;
                          },
                          [this](const std::string& message) { said_.push_back(message); },
+                         {},
                          [this](const std::string&) { return staged_is_refused_; },
                          [this](const std::string&) { store_.steps.emplace_back("nothing left"); }},
                         "prod");
@@ -218,6 +219,7 @@ TEST_F(CredentialEnrolment, AnOperatorPromotesWhatIsStagedHoweverItGotThere) {
                              {},
                              [this](const std::string&) { return told_; },
                              [this](const std::string& message) { said_.push_back(message); },
+                             {},
                              {}};
   EXPECT_EQ(promote(world, "prod").error().code, ErrorCode::no_credential);
   ASSERT_TRUE(store_.stage("prod", {}, {false, 0}));
@@ -388,6 +390,7 @@ TEST_F(CredentialEnrolment, ARemovalNeedsNoTokenAfterwards) {
                              {},
                              [this](const std::string&) { return told_; },
                              [this](const std::string& message) { said_.push_back(message); },
+                             {},
                              {}};
   for (const ErrorCode code :
        {ErrorCode::no_credential, ErrorCode::unknown_profile, ErrorCode::daemon_not_running}) {

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <fstream>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,24 @@ TEST_F(InboxTest, KeepsABundleWhoseReceiptCannotBeWritten) {
   };
   EXPECT_FALSE(box().take_all([] { return false; }));
   EXPECT_TRUE(fs::exists(bundle));
+}
+
+TEST_F(InboxTest, OneBundleThatCannotBeDeletedKeepsNoOtherWaiting) {
+  const auto first = drop("a.fob"), next = drop("b.fob");
+  int followed = 0;
+  follow_up_ = [&](const fleet::Receipt&) {
+    ++followed;
+    return std::nullopt;
+  };
+  receipt_.outcome = Outcome::staged;
+  // What is mounted upon is in use, for root too.
+  if (::mount(first.c_str(), first.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    GTEST_SKIP() << "nothing can be mounted here";
+  const auto taken = box().take_all([] { return false; });
+  ::umount2(first.c_str(), MNT_DETACH);
+  EXPECT_FALSE(taken);
+  EXPECT_FALSE(fs::exists(next));
+  EXPECT_EQ(followed, 1);
 }
 
 TEST_F(InboxTest, KeepsWhatTookTheNameOfABundleThatWasLookedAt) {

@@ -90,8 +90,18 @@ TEST_F(ClientOfFobd, SaysHowToStartFobdWhereThereIsNoSocket) {
   const auto answer = get();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, ErrorCode::daemon_not_running);
-  EXPECT_EQ(answer.error().detail, "fobd is not running (no one answers at " + socket_.string() +
-                                       "); start it with: fobd --config FILE");
+  EXPECT_EQ(answer.error().detail,
+            "fobd is not running (no one answers at " + socket_.string() +
+                "); start it: systemctl --user start fob, or by hand: fobd --config FILE");
+}
+
+TEST(Client, LeavesTheDevicesFobdToSystemd) {
+  if (std::filesystem::exists("/run/fob")) GTEST_SKIP() << "fob is installed here";
+  const SystemClock clock;
+  const auto answer = Client("/run/fob/fob.sock", clock, "").request({Verb::get, "/healthz", ""}, k_long);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().detail,
+            "fobd is not running (no one answers at /run/fob/fob.sock); start it: systemctl start fob");
 }
 
 TEST_F(ClientOfFobd, TakesASocketThatNobodyListensAtForNoDaemon) {
