@@ -1,6 +1,7 @@
 #include "daemon/broker/unit_socket.hpp"
 
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/base/unix_address.hpp"
 #include "ipc/transport/awaiting.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -10,7 +11,6 @@
 #include <cstring>
 #include <optional>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <utility>
 
 namespace fob::broker {
@@ -45,15 +45,10 @@ NoUnit meaning_of(int error) {
 
 // By hand, since Asio takes EAGAIN for a connection under way, and its synchronous connect would wait.
 Connection connect_to(const std::filesystem::path& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string text = socket.string();
-  if (text.size() >= sizeof address.sun_path) return NoUnit::unreachable;
-  std::memcpy(address.sun_path, text.data(), text.size());
+  const auto address = unix_address(socket.native());
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return NoUnit::unreachable;
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return meaning_of(errno);
+  if (!address || !fd) return NoUnit::unreachable;
+  if (connect_unix(fd.get(), *address) != 0) return meaning_of(errno);
   return fd;
 }
 

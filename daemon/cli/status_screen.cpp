@@ -1,6 +1,7 @@
 #include "daemon/cli/status_screen.hpp"
 
 #include "daemon/cli/speech.hpp"
+#include "ipc/base/users.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -8,7 +9,6 @@
 #include <cctype>
 #include <ctime>
 #include <optional>
-#include <pwd.h>
 #include <vector>
 
 namespace fob::cli {
@@ -116,14 +116,10 @@ std::string counts_of(const Json& profile) {
   return line + ", served " + count(wire::integer_member(profile, "served").value_or(0), "time");
 }
 
-std::string user_called(std::int64_t uid) {
-  const passwd* entry = ::getpwuid(static_cast<uid_t>(uid));  // NOLINT(concurrency-mt-unsafe): one thread
-  return entry == nullptr ? "user " + std::to_string(uid) : std::string(entry->pw_name);
-}
-
 // "xr, localizer.service, pid 812: 4 s ago, 120 times".
 std::string recipient_of(const Json& recipient, WallTime now) {
-  std::string line = user_called(wire::integer_member(recipient, "uid").value_or(0));
+  const auto uid = static_cast<uid_t>(wire::integer_member(recipient, "uid").value_or(0));
+  std::string line = name_of_user(uid).value_or("user " + std::to_string(uid));
   if (const std::string unit = short_word(recipient, "unit"); !unit.empty()) line += ", " + unit;
   if (const std::string exe = short_word(recipient, "exe"); !exe.empty()) line += ", " + exe;
   line += ", pid " + std::to_string(wire::integer_member(recipient, "pid").value_or(0)) + ": ";

@@ -1,6 +1,7 @@
 #include "daemon/cli/trial.hpp"
 
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/base/unix_address.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <array>
@@ -11,7 +12,6 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <thread>
@@ -127,22 +127,13 @@ std::optional<wire::ExchangeAnswer> ask(const UniqueFd& channel, const std::stri
 
 // Nothing, with errno, where nobody listens.
 UniqueFd connect_to(const std::filesystem::path& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string& path = socket.native();
-  if (path.size() >= sizeof address.sun_path) {
-    errno = ENAMETOOLONG;
-    return {};
-  }
-  path.copy(address.sun_path, path.size());
+  const auto address = unix_address(socket.native());
+  if (!address) return {};
   UniqueFd channel(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!channel) return channel;
   // unix(7): connecting waits for that long where too many are waiting already.
   ::setsockopt(channel.get(), SOL_SOCKET, SO_SNDTIMEO, &k_crowded, sizeof k_crowded);
-  // connect(2) takes every address by this type.
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast)
-  const auto* to = reinterpret_cast<const sockaddr*>(&address);
-  while (::connect(channel.get(), to, sizeof address) != 0) {
+  while (connect_unix(channel.get(), *address) != 0) {
     if (errno == EINTR) continue;
     channel.reset();
     break;

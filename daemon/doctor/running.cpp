@@ -2,15 +2,15 @@
 
 #include "ipc/base/shell_word.hpp"
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/base/unix_address.hpp"
+#include "ipc/base/users.hpp"
 #include "ipc/client/client.hpp"
 #include "ipc/client/control_client.hpp"
 #include "ipc/wire/limits.hpp"
 
 #include <algorithm>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace fob::doctor {
@@ -61,12 +61,9 @@ std::string open_way_to(const Patient& patient, const std::filesystem::path& soc
 
 // unix(7), SO_PEERCRED: of a listening socket, who called listen(2).
 std::optional<std::int64_t> listener_at(const std::filesystem::path& path) {
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  if (path.native().size() >= sizeof to.sun_path) return std::nullopt;
-  path.native().copy(to.sun_path, sizeof to.sun_path - 1);
+  const auto to = unix_address(path.native());
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd || ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) return std::nullopt;
+  if (!to || !fd || connect_unix(fd.get(), *to) != 0) return std::nullopt;
   ucred peer{};
   socklen_t size = sizeof peer;
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
@@ -206,10 +203,7 @@ Finding token(const Patient& patient, const std::string& name, const Json& state
                  name + ": none" + (why.empty() ? " yet" : "; " + why), refresh);
 }
 
-std::string user_called(uid_t user) {
-  const passwd* entry = ::getpwuid(user);  // NOLINT(concurrency-mt-unsafe): one thread
-  return entry == nullptr ? std::to_string(user) : entry->pw_name;
-}
+std::string name_or_number(uid_t user) { return name_of_user(user).value_or(std::to_string(user)); }
 
 // As a format of printf(1).
 std::string grant(const std::string& profiles, const std::string& user) {
@@ -221,7 +215,7 @@ std::string grant(const std::string& profiles, const std::string& user) {
 std::string grant_to(const Patient& patient, const std::string& user, const config::Config& config) {
   std::string all;
   for (const auto& [name, profile] : config.profiles) all += (all.empty() ? "\"" : ", \"") + name + "\"";
-  const std::string own = config.grants.empty() ? grant(all, user_called(patient.keeper)) : "";
+  const std::string own = config.grants.empty() ? grant(all, name_or_number(patient.keeper)) : "";
   const std::string one =
       config.profiles.size() == 1 ? all : "\"" + config.daemon.default_profile.value_or("PROFILE") + "\"";
   return "printf " + in_shell(own + grant(one, user)) + " | " +
@@ -302,7 +296,7 @@ std::vector<Finding> judge_grants(const Patient& patient, const config::Config& 
   if (!daemon.answers) return {skip(Check::grants, "fobd decides, and was not reached")};
   const auto granted = granted_to_us(patient);
   if (!granted) return {failure(patient, Check::grants, granted.error(), "")};
-  const std::string user = user_called(patient.user);
+  const std::string user = name_or_number(patient.user);
   if (!granted->empty())
     return {pass(Check::grants,
                  "a program of " + user + "'s started like this one may have: " + list_of(*granted))};

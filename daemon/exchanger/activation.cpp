@@ -4,9 +4,7 @@
 #include "ipc/base/stderr_line.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/socket.h>
 
 namespace fob::exchanger {
@@ -40,17 +38,6 @@ Result<UniqueFd> listener_among(std::vector<HandedDescriptor> handed) {
                                        " descriptors; fob-exchange takes one listening socket");
   if (auto checked = check_listening(handed.front()); !checked) return checked.error();
   return std::move(handed.front().fd);
-}
-
-Result<uid_t> user_called(const std::string& name) {
-  uid_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto parsed = std::from_chars(name.data(), end, number);
-  if (parsed.ec == std::errc() && parsed.ptr == end) return number;
-  errno = 0;
-  const passwd* entry = ::getpwnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread
-  if (entry != nullptr) return entry->pw_uid;
-  return fail(ErrorCode::config, "there is no user " + name + ", whom --for-user names");
 }
 
 void serve_pending(int listener, std::optional<uid_t> user,

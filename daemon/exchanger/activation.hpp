@@ -25,9 +25,6 @@ constexpr int k_most_connections = 64;
 /// ErrorCode::config where it is anything but one Unix socket that listens.
 Result<UniqueFd> listener_among(std::vector<HandedDescriptor> handed);
 
-/// The user called `name`, which may also be a number. Fails with ErrorCode::config.
-Result<uid_t> user_called(const std::string& name);
-
 /// Serves the connections of root and of `user` (nothing: of whoever the socket's mode let in, which is all
 /// that can be told in a user namespace) by `serve`, until none is pending for k_linger or k_most_connections
 /// were taken. Others are closed unanswered, which is said on stderr.

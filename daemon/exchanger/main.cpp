@@ -13,6 +13,7 @@
 #include "ipc/base/confine.hpp"
 #include "ipc/base/line.hpp"
 #include "ipc/base/stderr_line.hpp"
+#include "ipc/base/users.hpp"
 #include "ipc/wire/limits.hpp"
 #include "ipc/wire/names.hpp"
 
@@ -81,12 +82,9 @@ int serve(const fob::exchanger::Arguments& arguments, const fob::config::Locatio
   if (!handed) return give_up(handed.error().detail);
   const auto listener = fob::exchanger::listener_among(std::move(*handed));
   if (!listener) return give_up(listener.error().detail);
-  std::optional<uid_t> user;
-  if (!arguments.for_user.empty()) {
-    const auto found = fob::exchanger::user_called(arguments.for_user);
-    if (!found) return give_up(found.error().detail);
-    user = *found;
-  }
+  const auto user = arguments.for_user.empty() ? std::optional<uid_t>() : fob::user_named(arguments.for_user);
+  if (!user && !arguments.for_user.empty())
+    return give_up("there is no user " + arguments.for_user + ", whom --for-user names");
 
   http();  // first of all that uses OpenSSL
   const fob::SystemClock clock;

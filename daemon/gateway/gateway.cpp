@@ -5,6 +5,7 @@
 #include "daemon/gateway/awaiting.hpp"
 #include "daemon/gateway/peer_user.hpp"
 #include "daemon/gateway/session.hpp"
+#include "ipc/base/users.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -13,8 +14,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
-#include <charconv>
-#include <pwd.h>
 #include <set>
 #include <utility>
 
@@ -29,20 +28,13 @@ using asio::ip::tcp;
 constexpr std::size_t k_most_connections = 256;
 constexpr std::chrono::milliseconds k_accept_rest{100};
 
-Result<uid_t> user_called(const std::string& text, const std::string& listener) {
-  uid_t number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc{} && rest == text.data() + text.size()) return number;
-  const passwd* entry = ::getpwnam(text.c_str());  // NOLINT(concurrency-mt-unsafe): one thread asks
-  if (entry != nullptr) return entry->pw_uid;
-  return fail(ErrorCode::config, "gateway." + listener + ".users: there is no user \"" + text + "\"");
-}
-
 Result<std::set<uid_t>> users_of(const config::Gateway& settings) {
   std::set<uid_t> users;
   for (const auto& name : settings.users) {
-    const auto user = user_called(name, settings.name);
-    if (!user) return user.error();
+    const auto user = user_named(name);
+    if (!user)
+      return fail(ErrorCode::config,
+                  "gateway." + settings.name + ".users: there is no user \"" + name + "\"");
     users.insert(*user);
   }
   return users;

@@ -9,6 +9,7 @@
 #include "daemon/witness/service.hpp"
 #include "ipc/base/error.hpp"
 #include "ipc/base/stderr_line.hpp"
+#include "ipc/base/users.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -16,7 +17,6 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
-#include <pwd.h>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -31,12 +31,6 @@ bool is_handed_a_socket() {
   const char* count = std::getenv("LISTEN_FDS");  // NOLINT(concurrency-mt-unsafe)
   return pid != nullptr && count != nullptr && pid == std::to_string(::getpid()) &&
          std::string_view(count) == "1";
-}
-
-std::optional<uid_t> user_of(const std::string& name) {
-  const passwd* entry = ::getpwnam(name.c_str());  // NOLINT(concurrency-mt-unsafe): one thread yet
-  if (entry == nullptr) return std::nullopt;
-  return entry->pw_uid;
 }
 
 void say(const std::string& what) { fob::say_on_stderr("fob-witness", fob::Priority::error, what); }
@@ -71,7 +65,7 @@ int run(int argc, char** argv) {
   // NSS may open files and sockets, so names are resolved before anything is given up.
   auto uid = arguments.for_uid;
   if (const auto& user = arguments.for_user; !user.empty()) {
-    uid = user_of(user);
+    uid = fob::user_named(user);
     if (!uid) return usage("there is no user " + user + " here");
   }
 

@@ -1,8 +1,9 @@
 #include "ipc/base/journal.hpp"
 
+#include "ipc/base/unix_address.hpp"
+
 #include <cstring>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <utility>
 
 namespace fob {
@@ -11,13 +12,10 @@ Journal Journal::of(const std::optional<std::string>& stream, std::string progra
                     const std::string& socket) {
   Journal journal;
   if (!leads_to_journal(stream)) return journal;
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof to.sun_path) return journal;
-  std::memcpy(to.sun_path, socket.data(), socket.size());
+  const auto to = unix_address(socket);
+  if (!to) return journal;
   UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0)
-    journal.socket_ = std::move(fd);
+  if (fd && connect_unix(fd.get(), *to) == 0) journal.socket_ = std::move(fd);
   journal.program_ = std::move(program);
   return journal;
 }

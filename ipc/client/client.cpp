@@ -2,6 +2,7 @@
 
 #include "ipc/base/file.hpp"
 #include "ipc/base/unique_fd.hpp"
+#include "ipc/base/unix_address.hpp"
 #include "ipc/wire/app_messages.hpp"
 #include "ipc/wire/limits.hpp"
 
@@ -12,7 +13,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 namespace fob::client {
 namespace {
@@ -74,15 +74,11 @@ Error cannot_connect(const std::filesystem::path& socket, const std::string& whe
 
 Result<UniqueFd> open_connection(const std::filesystem::path& socket, const std::string& when_refused,
                                  const Deadline& deadline) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = socket.string();
-  if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorCode::config, path + " is longer than the " +
-                                       std::to_string(sizeof address.sun_path - 1) +
+  const auto address = unix_address(socket.native());
+  if (!address)
+    return fail(ErrorCode::config, socket.string() + " is longer than the " +
+                                       std::to_string(k_max_socket_path) +
                                        " bytes a socket's path may have; choose a shorter --runtime-dir");
-  std::memcpy(address.sun_path, path.data(), path.size());
-
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fail(ErrorCode::internal, with_errno("socket"));
   // A full backlog makes connect(2) wait; on Unix sockets this option is what bounds it (socket(7)).
@@ -91,7 +87,7 @@ Result<UniqueFd> open_connection(const std::filesystem::path& socket, const std:
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof bound);
   int connected = 0;
   do {
-    connected = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    connected = connect_unix(fd.get(), *address);
   } while (connected != 0 && errno == EINTR && deadline.left().count() > 0);
   if (connected != 0) return cannot_connect(socket, when_refused, deadline);
   return fd;

@@ -1,6 +1,7 @@
 #include "ipc/client/page_link.hpp"
 
 #include "ipc/base/passed_descriptors.hpp"
+#include "ipc/base/unix_address.hpp"
 #include "ipc/client/http_answer.hpp"
 
 #include <climits>
@@ -18,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -189,14 +189,11 @@ void PageLink::tend_locked() {
 
 void PageLink::begin() {
   State& state = *state_;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, socket_.data(), std::min(socket_.size(), sizeof address.sun_path - 1));
+  const auto address = unix_address(socket_);
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // Before it is asked: fobd may be quicker than the next line here.
   state.asked_at = now();
-  const bool asked = fd &&
-                     ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+  const bool asked = address && fd && connect_unix(fd.get(), *address) == 0 &&
                      ::send(fd.get(), request_.data(), request_.size(), MSG_NOSIGNAL) ==
                          static_cast<ssize_t>(request_.size());
   const auto longer = k_first_pause * (1U << std::min(state.failures, 6U));

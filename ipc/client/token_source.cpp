@@ -1,12 +1,12 @@
 #include "ipc/client/token_source.hpp"
 
+#include "ipc/base/unix_address.hpp"
 #include "ipc/wire/app_messages.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/names.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <sys/un.h>
 #include <thread>
 #include <utility>
 
@@ -59,7 +59,7 @@ Result<std::unique_ptr<TokenSource>> TokenSource::open(std::optional<std::string
                                                        const Clock& clock) {
   if (profile && !wire::is_profile_name(*profile))
     return fail(ErrorCode::usage, "a profile's name is 1 to 64 letters, digits, '.', '_' or '-'");
-  if (socket.empty() || socket.size() >= sizeof(sockaddr_un::sun_path))
+  if (socket.empty() || socket.size() > k_max_socket_path)
     return fail(ErrorCode::usage, "a socket's path has 1 to 107 bytes");
   auto link = PageLink::make(socket, profile, clock);
   if (!link) return link.error();

@@ -2,6 +2,7 @@
 
 #include "ipc/base/file.hpp"
 #include "ipc/base/shell_word.hpp"
+#include "ipc/base/unix_address.hpp"
 
 #include <array>
 #include <cerrno>
@@ -11,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace fob::transport {
@@ -22,23 +22,17 @@ constexpr int k_backlog = 4096;
 constexpr std::size_t k_max_pid_text = 32;
 
 Result<sockaddr_un> address_of(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string text = path.string();
-  if (text.size() >= sizeof address.sun_path)
-    return fail(ErrorCode::config, text + " is too long for a socket's path (" +
-                                       std::to_string(sizeof address.sun_path - 1) +
-                                       " bytes at most); use a shorter --runtime-dir");
-  std::memcpy(address.sun_path, text.data(), text.size());
-  return address;
+  if (const auto address = unix_address(path.native())) return *address;
+  return fail(ErrorCode::config, path.string() + " is too long for a socket's path (" +
+                                     std::to_string(k_max_socket_path) +
+                                     " bytes at most); use a shorter --runtime-dir");
 }
 
 // A socket that a crash left refuses connections. One that takes them is somebody's, say systemd's.
 bool somebody_listens(const sockaddr_un& address) {
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return false;
-  const int outcome = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  return outcome == 0 || errno == EAGAIN;
+  return connect_unix(probe.get(), address) == 0 || errno == EAGAIN;
 }
 
 Result<void> remove_stale(const std::filesystem::path& path, const sockaddr_un& address) {

@@ -44,13 +44,6 @@ TEST_F(ExchangerActivation, TakesOneSocketAndNoMore) {
               HasSubstr("2 descriptors; fob-exchange takes one"));
 }
 
-TEST_F(ExchangerActivation, AUserIsANameOrANumber) {
-  EXPECT_EQ(user_called("root").value(), 0U);
-  EXPECT_EQ(user_called("4711").value(), 4711U);
-  for (const std::string nobody : {"4711x", "", "nobody-is-called-so"})
-    EXPECT_THAT(user_called(nobody).error().detail, HasSubstr("there is no user " + nobody));
-}
-
 TEST_F(ExchangerActivation, ServesACrowdToABoundAndLeavesTheRestToTheNext) {
   const auto listener = listening("s");
   std::vector<UniqueFd> crowd;
