@@ -57,7 +57,9 @@ std::string Patient::start() const {
 }
 
 std::string Patient::restart(std::optional<std::int64_t> pid) const {
-  if (units || !pid) return start();
+  // The sockets stay, so that nobody is refused meanwhile.
+  if (units) return as_root("systemctl restart fob.service");
+  if (!pid) return start();
   return as_keeper("kill -KILL " + std::to_string(*pid)) + "; " + start();
 }
 

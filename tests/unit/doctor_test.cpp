@@ -105,7 +105,7 @@ TEST_F(Doctor, StartsAndEndsFobdAsTheUserWhoseItIs) {
   EXPECT_THAT(kept_by(0, 1000).start(), ::testing::StartsWith("sudo nohup "));
   EXPECT_THAT(kept_by(1000, 1000).restart(42), ::testing::StartsWith("kill -KILL 42; nohup "));
   EXPECT_THAT(kept_by(1000, 1000).restart(std::nullopt), ::testing::StartsWith("nohup "));
-  EXPECT_EQ(patient(0, true).restart(42), "systemctl restart fob.socket fob.service");
+  EXPECT_EQ(patient(0, true).restart(42), "systemctl restart fob.service");
 }
 
 TEST_F(Doctor, KnowsWhoseFobdItIsAlsoWhereNoneRuns) {
