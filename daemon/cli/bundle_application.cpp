@@ -39,7 +39,8 @@ void fail_with(Receipt& receipt, const Error& error) {
 }
 
 bool is_applied(const store::BundleStanding& standing, const Receipt& receipt, const EnrolmentWorld& world) {
-  return standing.slot == wire::Slot::current && world.is_accepted(receipt.profile, standing.version);
+  return standing.accepted ||
+         (standing.slot == wire::Slot::current && world.is_accepted(receipt.profile, standing.version));
 }
 
 // Says of a bundle that was taken where its credential is. False: it was not taken.
@@ -83,13 +84,14 @@ std::optional<Receipt> follow_up(const Receipt& staged, const EnrolmentWorld& wo
   receipt.time = std::chrono::floor<std::chrono::seconds>(clock.wall_now());
   if (is_applied(*standing, staged, world)) {
     receipt.outcome = Outcome::applied;
-    receipt.detail = "";
+    receipt.detail =
+        standing->slot == wire::Slot::current ? "" : "another credential has taken its place since";
     return receipt;
   }
   if (standing->slot == wire::Slot::next || standing->slot == wire::Slot::current) return std::nullopt;
   receipt.outcome = Outcome::failed;
   receipt.reason = "replaced";
-  receipt.detail = "another credential has taken its place before an authority was seen to accept it";
+  receipt.detail = "it was taken out of its place before an authority was seen to accept it";
   return receipt;
 }
 

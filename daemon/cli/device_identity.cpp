@@ -74,7 +74,8 @@ Result<fleet::DeviceIdentity> enrol(store::CredentialStore& store, const std::op
       return dropped.error();
     return theirs;
   }
-  if (auto kept = store.commit(store::k_device_identity, *version); !kept) return kept.error();
+  if (auto kept = store.commit(store::k_device_identity, *version, store::Proof::accepted); !kept)
+    return kept.error();
   return identity;
 }
 

@@ -102,7 +102,9 @@ Result<std::optional<std::string>> Enrolment::pass_trial(Enrolled& enrolled, Tri
 }
 
 Result<Enrolled> Enrolment::put_in_force(Enrolled enrolled, const std::string& report) {
-  if (auto committed = world_.store.commit(profile_, enrolled.version); !committed) return committed.error();
+  const auto proof = enrolled.tried ? store::Proof::accepted : store::Proof::none;
+  if (auto committed = world_.store.commit(profile_, enrolled.version, proof); !committed)
+    return committed.error();
   enrolled.in_force = true;
   world_.say(report);
   const auto announced = replaced_ ? renew_token(world_, profile_) : announce_first();
@@ -139,7 +141,8 @@ Result<Enrolled> Enrolment::leave_staged(Enrolled enrolled) {
 Result<void> promote(const EnrolmentWorld& world, const std::string& profile) {
   const auto staged = world.store.staged(profile);
   if (!staged) return staged.error();
-  if (auto committed = world.store.commit(profile, staged->version); !committed) return committed;
+  if (auto committed = world.store.commit(profile, staged->version, store::Proof::none); !committed)
+    return committed;
   world.say(profile + ": " + named(staged->version) + " is in force");
   return renew_token(world, profile);
 }
@@ -154,10 +157,9 @@ Result<void> promote_if_untested(store::CredentialStore& store, const std::strin
   if (!staged && staged.error().code != ErrorCode::no_credential) return staged.error();
   const auto in_force = version_in_force(store, profile);
   if (!in_force) return in_force.error();
-  if (*in_force == version) return {};
-  if (!staged || staged->version != version)
+  if (*in_force != version && (!staged || staged->version != version))
     return fail(ErrorCode::no_credential, profile + ": " + named(version) + " is not staged any more");
-  return store.commit(profile, version);
+  return store.commit(profile, version, store::Proof::accepted);
 }
 
 Result<void> Enrolment::announce_first() const {

@@ -36,7 +36,7 @@ struct StoredCredential {
 
 /// How a credential came into its slot.
 struct Origin {
-  bool untested = false;            ///< stored without a trial: no authority has accepted it yet
+  bool untested = false;            ///< no authority was seen to accept it
   std::uint64_t bundle_serial = 0;  ///< of the fleet bundle that brought it; 0: an operator did
 
   bool operator==(const Origin&) const = default;
@@ -90,6 +90,13 @@ struct BundleStanding {
   std::optional<wire::Slot> slot;  ///< where the credential of the bundle in question is now
   std::uint64_t version = 0;       ///< that credential's
   bool on_trial = false;  ///< it is in `next`, and nothing puts it in force but a trial that was cut off
+  bool accepted = false;  ///< it is or was in force, and an authority was seen to accept it
+};
+
+/// What is known of a credential that is put in force.
+enum class Proof : std::uint8_t {
+  accepted,  ///< an authority has given a token for it
+  none       ///< nothing: it could not be tried, or nobody asked for that
 };
 
 /// What to do with a record that is there but cannot be read now.
@@ -114,10 +121,9 @@ class CredentialStore {
   /// Puts a credential into `next`, replacing what was staged there; returns its version.
   virtual Result<std::uint64_t> stage(const std::string& profile, const Credential& credential,
                                       const Origin& origin) = 0;
-  /// `next` becomes `current` (and is tested), `current` becomes `previous`, in one step. Fine where
-  /// `current` is `version` already: fobd may have promoted it meanwhile. Fails with another_rotation() where
-  /// neither is.
-  virtual Result<void> commit(const std::string& profile, std::uint64_t version) = 0;
+  /// `next` becomes `current`, `current` becomes `previous`, in one step. Fine where `current` is `version`
+  /// already: fobd may have promoted it meanwhile. Fails with another_rotation() where neither is.
+  virtual Result<void> commit(const std::string& profile, std::uint64_t version, Proof proof) = 0;
   /// Forgets `next` where it is `version`; whether it was. Fine if it is another, or empty.
   virtual Result<bool> discard_staged(const std::string& profile, std::uint64_t version) = 0;
   /// `previous` and `current` change places, and an untested `next` is forgotten. Fails with no_credential

@@ -27,9 +27,13 @@ bool is_closed_to_us(const std::filesystem::path& directory) {
 }
 
 void summarize(const std::string& profile, const Record& record, config::StoreKind store, Listing& listing) {
-  for (const auto& [slot, kept] : record.slots)
-    listing.slots.push_back({profile, slot, kept.version, fingerprint(kept.credential.client_id),
-                             kept.stored_at, kept.origin, store});
+  for (const auto& [slot, kept] : record.slots) {
+    Origin origin = kept.origin;
+    // Of one that is or was in force, fobd knows better by now.
+    origin.untested = origin.untested && slot == Slot::next;
+    listing.slots.push_back(
+        {profile, slot, kept.version, fingerprint(kept.credential.client_id), kept.stored_at, origin, store});
+  }
 }
 
 // A key that is gone, or a keyring that is locked, is one finding however many records it closes.
@@ -145,6 +149,7 @@ Result<BundleStanding> DeviceStore::bundle_standing(const std::string& profile, 
     standing.slot = slot;
     standing.version = kept.version;
     standing.on_trial = slot == Slot::next && !kept.origin.untested;
+    standing.accepted = slot != Slot::next && !kept.origin.untested;
     return standing;
   }
   // Another's trial stands in its place, and gives it back unless it succeeds.
@@ -225,10 +230,10 @@ Result<bool> DeviceStore::change(const std::string& profile,
   return true;
 }
 
-Result<void> DeviceStore::commit(const std::string& profile, std::uint64_t version) {
+Result<void> DeviceStore::commit(const std::string& profile, std::uint64_t version, Proof proof) {
   const auto changed = change(profile, [&](std::optional<Record>& record) -> Result<bool> {
     if (!record) return another_rotation(profile);
-    return rotation::commit(*record, profile, version);
+    return rotation::commit(*record, profile, version, proof);
   });
   if (!changed) return changed.error();
   return {};

@@ -32,7 +32,7 @@ class DeviceStore final : public CredentialStore {
   Result<StoredCredential> load(const std::string& profile, wire::Slot slot) override;
   Result<std::uint64_t> stage(const std::string& profile, const Credential& credential,
                               const Origin& origin) override;
-  Result<void> commit(const std::string& profile, std::uint64_t version) override;
+  Result<void> commit(const std::string& profile, std::uint64_t version, Proof proof) override;
   Result<bool> discard_staged(const std::string& profile, std::uint64_t version) override;
   Result<void> roll_back(const std::string& profile) override;
   /// Leaves a record without slots that keeps the counters.

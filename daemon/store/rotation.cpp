@@ -56,13 +56,16 @@ Result<std::uint64_t> stage(Record& record, const Credential& credential, const 
   return version;
 }
 
-Result<bool> commit(Record& record, const std::string& profile, std::uint64_t version) {
-  if (holds(record, Slot::current, version)) return false;
+Result<bool> commit(Record& record, const std::string& profile, std::uint64_t version, Proof proof) {
+  if (holds(record, Slot::current, version)) {
+    bool& untested = record.slots.at(Slot::current).origin.untested;
+    return proof == Proof::accepted && std::exchange(untested, false);
+  }
   if (!holds(record, Slot::next, version)) return another_rotation(profile);
   make_current(record, Slot::next);
   record.set_aside.reset();
   Origin& origin = record.slots.at(Slot::current).origin;
-  origin.untested = false;
+  origin.untested = proof == Proof::none;
   record.bundle_serial = std::max(record.bundle_serial, origin.bundle_serial);
   return true;
 }

@@ -14,9 +14,9 @@ Error empty_slot(const std::string& profile, wire::Slot slot);
 /// is set aside. Fails with store where the record has had a bundle with this serial or a higher one.
 Result<std::uint64_t> stage(Record& record, const Credential& credential, const Origin& origin, WallTime now);
 
-/// `next` becomes `current`, and `current` `previous`. False: `current` is `version` already. Fails with
-/// another_rotation() where neither slot is.
-Result<bool> commit(Record& record, const std::string& profile, std::uint64_t version);
+/// `next` becomes `current`, and `current` `previous`. False: `current` is `version` already, and no less is
+/// known of it. Fails with another_rotation() where neither slot is.
+Result<bool> commit(Record& record, const std::string& profile, std::uint64_t version, Proof proof);
 
 /// Whether `next` was `version`, and so is gone now, and what was set aside for it is back.
 bool discard_staged(Record& record, std::uint64_t version);

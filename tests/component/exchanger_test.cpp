@@ -182,7 +182,7 @@ class ExchangerTest : public testing::Test {
     const auto store = store::open_store({}, {{}, {}, state_}, {config::StoreKind::file, false, ""}, clock);
     const auto version = store->stage("prod", {"some-id", SecretBytes::copy_of(k_secret)}, {});
     ASSERT_TRUE(version);
-    ASSERT_TRUE(store->commit("prod", *version));
+    ASSERT_TRUE(store->commit("prod", *version, store::Proof::accepted));
   }
   Outcome ask(const std::string& input = k_request, const std::vector<std::string>& environment = {}) {
     auto result = run({"--config", file_.string(), "--state-dir", state_.string()}, input, environment);

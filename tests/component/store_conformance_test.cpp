@@ -113,7 +113,7 @@ TEST_P(StoreConformance, OneRotationNeitherCommitsNorDiscardsWhatAnotherStaged) 
   const auto ours = store().stage("prod", credential("id", "ours"), {}).value();
   const auto theirs = store().stage("prod", credential("id", "theirs"), {}).value();
   const auto expect_another = [&] {
-    const auto committed = store().commit("prod", ours);
+    const auto committed = store().commit("prod", ours, store::Proof::accepted);
     ASSERT_FALSE(committed);
     EXPECT_EQ(committed.error().code, ErrorCode::store);
     EXPECT_EQ(committed.error().detail,
@@ -124,7 +124,7 @@ TEST_P(StoreConformance, OneRotationNeitherCommitsNorDiscardsWhatAnotherStaged) 
   EXPECT_EQ(secret_in("prod", Slot::current), "first");
   EXPECT_EQ(secret_in("prod", Slot::next), "theirs");
 
-  ASSERT_TRUE(store().commit("prod", theirs));
+  ASSERT_TRUE(store().commit("prod", theirs, store::Proof::accepted));
   expect_another();
   EXPECT_EQ(secret_in("prod", Slot::current), "theirs");
   EXPECT_EQ(secret_in("prod", Slot::previous), "first");
@@ -135,7 +135,7 @@ TEST_P(StoreConformance, VersionsGrowAndAreNeverUsedAgain) {
   EXPECT_EQ(store().stage("prod", credential("id", "b"), {}).value(), 2U);
   ASSERT_TRUE(store().discard_staged("prod", 2));
   EXPECT_EQ(store().stage("prod", credential("id", "c"), {}).value(), 3U);
-  ASSERT_TRUE(store().commit("prod", 3));
+  ASSERT_TRUE(store().commit("prod", 3, store::Proof::accepted));
   EXPECT_EQ(version_in("prod", Slot::current), 3U);
   ASSERT_TRUE(store().remove("prod", Unread::keep));
   EXPECT_EQ(store().stage("prod", credential("id", "d"), {}).value(), 4U);
@@ -157,8 +157,8 @@ TEST_P(StoreConformance, AnEmptySlotSaysHowToEnrol) {
   expect_refusal("prod", ErrorCode::no_credential, "run: fob credential add prod");
   enrol("other", "id", "secret");
   expect_refusal("prod", ErrorCode::no_credential, "run: fob credential add prod");
-  EXPECT_EQ(store().commit("prod", 1).error().code, ErrorCode::store);
-  EXPECT_EQ(store().commit("other", 2).error().code, ErrorCode::store);
+  EXPECT_EQ(store().commit("prod", 1, store::Proof::accepted).error().code, ErrorCode::store);
+  EXPECT_EQ(store().commit("other", 2, store::Proof::accepted).error().code, ErrorCode::store);
   EXPECT_EQ(store().roll_back("other").error().code, ErrorCode::no_credential);
 }
 
@@ -217,7 +217,7 @@ TEST_P(StoreConformance, TakesAProfileFromAnotherStoreAndGivesItBack) {
   const Home files{StoreKind::file, false};
   const auto staged = store_at(files).stage("prod", credential("id", "secret"), {false, 7});
   ASSERT_TRUE(staged);
-  ASSERT_TRUE(store_at(files).commit("prod", *staged));
+  ASSERT_TRUE(store_at(files).commit("prod", *staged, store::Proof::accepted));
   ASSERT_EQ(store_at(files).migrate("prod", GetParam()).value(), Move::moved);
   EXPECT_FALSE(fs::exists(state_ / "vault/prod.vault"));
   EXPECT_EQ(secret_in("prod", Slot::current), "secret");

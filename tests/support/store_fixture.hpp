@@ -40,7 +40,7 @@ class StoreFixture {
   void enrol(const std::string& profile, const std::string& id, std::string_view secret) {
     const auto version = store().stage(profile, credential(id, secret), {});
     ASSERT_TRUE(version) << version.error().detail;
-    ASSERT_TRUE(store().commit(profile, *version));
+    ASSERT_TRUE(store().commit(profile, *version, store::Proof::accepted));
   }
   std::string secret_in(const std::string& profile, wire::Slot slot) {
     const auto loaded = store().load(profile, slot);

@@ -116,9 +116,15 @@ TEST_F(BundleApplication, LeavesItStagedWhereTheAuthorityCannotBeAsked) {
   EXPECT_EQ(secret_in("prod-query", Slot::next), "s3cret-of-headset-a");
 
   EXPECT_FALSE(follow(receipt)) << "it still is";
-  ASSERT_TRUE(store().commit("prod-query", 3));
+  ASSERT_TRUE(store().commit("prod-query", 3, store::Proof::none));
   EXPECT_FALSE(follow(receipt)) << "somebody promoted it, which no authority has seen";
   accepted_ = 3;
+  EXPECT_EQ(follow(receipt)->outcome, Outcome::applied);
+  accepted_ = 0;
+  ASSERT_TRUE(store().commit("prod-query", 3, store::Proof::accepted));
+  EXPECT_EQ(follow(receipt)->outcome, Outcome::applied)
+      << "fobd promoted it, with a token that is over by now";
+  enrol("prod-query", "id", "later");
   EXPECT_EQ(follow(receipt)->outcome, Outcome::applied);
 }
 
@@ -149,7 +155,6 @@ TEST_F(BundleApplication, NeverCallsAppliedWhatAnotherCredentialReplacedUntried)
 
 TEST_F(BundleApplication, RefusesARepetitionOnlyWhereItsReceiptWasWritten) {
   ASSERT_EQ(apply(genuine()).outcome, Outcome::applied);
-  accepted_ = 1;
   const auto told_late = apply(genuine());
   EXPECT_EQ(told_late.outcome, Outcome::applied) << "the power failed before the receipt";
   EXPECT_EQ(told_late.version, 1U);

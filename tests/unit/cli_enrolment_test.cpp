@@ -33,7 +33,7 @@ class NotedStore final : public store::CredentialStore {
     meanwhile();
     return slots[Slot::next] = ++last_version;
   }
-  Result<void> commit(const std::string& profile, std::uint64_t version) override {
+  Result<void> commit(const std::string& profile, std::uint64_t version, store::Proof) override {
     steps.emplace_back("commit");
     if (slots.contains(Slot::current) && slots.at(Slot::current) == version) return {};
     if (!has_staged(version)) return store::another_rotation(profile);

@@ -33,7 +33,7 @@ class ExchangeTest : public testing::Test {
     const auto store = store::open_store({}, locations_, {config::StoreKind::file, false, ""}, clock_);
     const auto version = store->stage(profile, {id, SecretBytes::copy_of(secret)}, {});
     ASSERT_TRUE(version);
-    ASSERT_TRUE(store->commit(profile, *version));
+    ASSERT_TRUE(store->commit(profile, *version, store::Proof::accepted));
   }
   wire::ExchangeAnswer ask(const std::string& line = R"({"v":1,"profile":"prod","slot":"current"})") {
     const auto post = [this](const HttpRequest& request) {

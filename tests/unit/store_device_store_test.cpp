@@ -83,7 +83,7 @@ class DeviceStoreTest : public testing::Test {
   void enrol(const std::string& profile, std::string_view secret, Home home = {StoreKind::file, false}) {
     const auto version = store(home).stage(profile, {"id", SecretBytes::copy_of(secret)}, {});
     ASSERT_TRUE(version);
-    ASSERT_TRUE(store(home).commit(profile, *version));
+    ASSERT_TRUE(store(home).commit(profile, *version, Proof::accepted));
   }
   std::string current(Home home = {StoreKind::file, false}) {
     const auto loaded = store(home).load("prod", Slot::current);
@@ -251,7 +251,7 @@ TEST_F(DeviceStoreTest, AStoreThatIsAwayStopsEachStepAndLosesNothing) {
             "it is locked")
       << "what is to be moved cannot be read";
   EXPECT_EQ(store().migrate("prod", StoreKind::secret_service).error().detail, "it is locked");
-  EXPECT_EQ(store().commit("prod", 1).error().detail, "it is locked");
+  EXPECT_EQ(store().commit("prod", 1, Proof::accepted).error().detail, "it is locked");
   EXPECT_EQ(store().remove("prod", Unread::forget).error().detail, "it is locked") << "nor can it be erased";
   std::filesystem::remove(vault() / "placement.json");
   EXPECT_EQ(store().load("prod", Slot::current).error().detail, "it is locked") << "it may be there";
@@ -288,7 +288,7 @@ TEST_F(DeviceStoreTest, ALeftoverThatCannotBeNotedAsGoneStopsTheStep) {
   keyring_.before_write = [] {};
   const test::FullDisk full;
   EXPECT_FALSE(store().stage("prod", {"id", SecretBytes::copy_of("new")}, {}));
-  EXPECT_FALSE(store().commit("prod", 1));
+  EXPECT_FALSE(store().commit("prod", 1, Proof::accepted));
   EXPECT_FALSE(store().migrate("prod", StoreKind::file));
   EXPECT_EQ(current(), "old");
 }
@@ -302,7 +302,7 @@ TEST_F(DeviceStoreTest, WhatABundleBroughtIsToldByItsSerial) {
   EXPECT_TRUE(standing.on_trial);
   EXPECT_FALSE(store().bundle_standing("prod", 4)->slot) << "of another one nothing is there";
   EXPECT_FALSE(store().bundle_standing("prod", 0)->slot) << "0 is none";
-  ASSERT_TRUE(store().commit("prod", 2));
+  ASSERT_TRUE(store().commit("prod", 2, Proof::accepted));
   EXPECT_EQ(store().bundle_standing("prod", 5)->slot, Slot::current);
   EXPECT_FALSE(store().bundle_standing("prod", 5)->on_trial);
 }

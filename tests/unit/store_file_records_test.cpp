@@ -42,7 +42,7 @@ class FileRecordsTest : public testing::Test, public test::StoreFixture {
 
 TEST_F(FileRecordsTest, ReadingMakesNoDirectories) {
   EXPECT_FALSE(store().load("prod", Slot::current));
-  EXPECT_FALSE(store().commit("prod", 1));
+  EXPECT_FALSE(store().commit("prod", 1, Proof::accepted));
   EXPECT_FALSE(store().remove("prod", Unread::keep));
   EXPECT_TRUE(store().list().value().slots.empty());
   EXPECT_FALSE(fs::exists(state_));
@@ -107,7 +107,7 @@ TEST_F(FileRecordsTest, AWriterKilledAtAnyMomentLeavesAWorkingCredential) {
     if (child == 0) {
       for (int i = 0; i < 10000; ++i) {
         const auto staged = store().stage("prod", credential("id", std::to_string(i)), {});
-        if (staged) static_cast<void>(store().commit("prod", *staged));
+        if (staged) static_cast<void>(store().commit("prod", *staged, Proof::accepted));
       }
       ::_exit(0);
     }

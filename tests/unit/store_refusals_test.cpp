@@ -33,7 +33,7 @@ class StoreRefusalsTest : public test::StoreFixture, public ::testing::Test {
   std::map<std::string, std::optional<Error>> errors(const std::string& profile) {
     return {{"load", error_of(store().load(profile, Slot::current))},
             {"stage", error_of(store().stage(profile, credential("id", "new"), {}))},
-            {"commit", error_of(store().commit(profile, 2))},
+            {"commit", error_of(store().commit(profile, 2, Proof::accepted))},
             {"discard", error_of(store().discard_staged(profile, 2))},
             {"roll back", error_of(store().roll_back(profile))},
             {"remove", error_of(store().remove(profile, Unread::keep))},
@@ -102,7 +102,7 @@ TEST_F(StoreRefusalsTest, ARecordThatIsDamagedStopsEachStepThatReadsItAndChanges
   ASSERT_TRUE(replace_file(vault() / "prod.vault", "{}", 0600, ErrorCode::store));
   all = {{"load", error_of(store().load("prod", Slot::current))},
          {"stage", error_of(store().stage("prod", credential("id", "new"), {}))},
-         {"commit", error_of(store().commit("prod", 2))},
+         {"commit", error_of(store().commit("prod", 2, Proof::accepted))},
          {"discard", error_of(store().discard_staged("prod", 2))},
          {"roll back", error_of(store().roll_back("prod"))},
          {"whereabouts", error_of(store().whereabouts("prod"))},
@@ -118,7 +118,7 @@ TEST_F(StoreRefusalsTest, ARecordThatIsDamagedStopsEachStepThatReadsItAndChanges
 TEST_F(StoreRefusalsTest, WithoutARecordThereIsNothingToDoAndEachStepSaysWhatIsMissing) {
   for (const bool vault_is_there : {false, true}) {
     if (vault_is_there) enrol("other", "id", "x");
-    EXPECT_FALSE(store().commit("prod", 1)) << vault_is_there;
+    EXPECT_FALSE(store().commit("prod", 1, Proof::accepted)) << vault_is_there;
     EXPECT_FALSE(store().discard_staged("prod", 1).value()) << vault_is_there;
     EXPECT_EQ(store().roll_back("prod").error().code, ErrorCode::no_credential);
     EXPECT_EQ(store().remove("prod", Unread::keep).error().code, ErrorCode::no_credential);
@@ -133,7 +133,7 @@ TEST_F(StoreRefusalsTest, ARotationThatIsNotThisOneIsNeitherCommittedNorDiscarde
   EXPECT_EQ(store().staged("prod").error().code, ErrorCode::no_credential) << "nothing is staged any more";
   EXPECT_EQ(store().roll_back("prod").error().code, ErrorCode::no_credential) << "there is none before it";
   ASSERT_TRUE(store().stage("prod", credential("id", "new"), {}));
-  EXPECT_FALSE(store().commit("prod", 7));
+  EXPECT_FALSE(store().commit("prod", 7, Proof::accepted));
   EXPECT_FALSE(store().discard_staged("prod", 7).value());
   EXPECT_EQ(secret_in("prod", Slot::next), "new");
   EXPECT_TRUE(store().discard_staged("prod", 2).value());

@@ -17,8 +17,8 @@ Result<std::uint64_t> stage(Record& record, std::string_view secret, Origin orig
 TEST(Rotation, CommittingWhatIsCurrentAlreadyChangesNothing) {
   Record record;
   const auto version = stage(record, "a", {}).value();
-  EXPECT_TRUE(rotation::commit(record, "prod", version).value());
-  EXPECT_FALSE(rotation::commit(record, "prod", version).value());
+  EXPECT_TRUE(rotation::commit(record, "prod", version, Proof::accepted).value());
+  EXPECT_FALSE(rotation::commit(record, "prod", version, Proof::accepted).value());
   EXPECT_EQ(record.slots.size(), 1U);
 }
 
@@ -26,7 +26,7 @@ TEST(Rotation, WhatWasCommittedCountsAsTested) {
   Record record;
   const auto version = stage(record, "a", {true, 0}).value();
   EXPECT_TRUE(record.slots.at(Slot::next).origin.untested);
-  ASSERT_TRUE(rotation::commit(record, "prod", version));
+  ASSERT_TRUE(rotation::commit(record, "prod", version, Proof::accepted));
   EXPECT_FALSE(record.slots.at(Slot::current).origin.untested);
 }
 
@@ -34,7 +34,7 @@ TEST(Rotation, ABundleThatWasCommittedIsNotTakenAgainNorALowerOne) {
   Record record;
   const auto version = stage(record, "a", {false, 7}).value();
   EXPECT_EQ(record.bundle_serial, 0U) << "its trial may fail, and then it may come again";
-  ASSERT_TRUE(rotation::commit(record, "prod", version));
+  ASSERT_TRUE(rotation::commit(record, "prod", version, Proof::accepted));
   EXPECT_EQ(record.bundle_serial, 7U);
   for (const std::uint64_t serial : {7U, 6U})
     EXPECT_EQ(stage(record, "b", {false, serial}).error().code, ErrorCode::store);
@@ -53,7 +53,7 @@ TEST(Rotation, RollBackForgetsWhatWouldPromoteItselfAndLeavesARotationUnderWay) 
   for (const bool untested : {true, false}) {
     Record record;
     for (const char* secret : {"a", "b"})
-      ASSERT_TRUE(rotation::commit(record, "prod", stage(record, secret, {}).value()));
+      ASSERT_TRUE(rotation::commit(record, "prod", stage(record, secret, {}).value(), Proof::accepted));
     ASSERT_TRUE(stage(record, "c", {untested, 0}));
     ASSERT_TRUE(rotation::roll_back(record, "prod"));
     EXPECT_EQ(record.slots.contains(Slot::next), !untested);
@@ -63,7 +63,8 @@ TEST(Rotation, RollBackForgetsWhatWouldPromoteItselfAndLeavesARotationUnderWay) 
 TEST(Rotation, RollBackTurnsBackNeitherCounterNorSerial) {
   Record record;
   for (const std::uint64_t serial : {1U, 2U})
-    ASSERT_TRUE(rotation::commit(record, "prod", stage(record, "a", {false, serial}).value()));
+    ASSERT_TRUE(
+        rotation::commit(record, "prod", stage(record, "a", {false, serial}).value(), Proof::accepted));
   ASSERT_TRUE(rotation::roll_back(record, "prod"));
   EXPECT_EQ(record.slots.at(Slot::current).version, 1U);
   EXPECT_EQ(record.bundle_serial, 2U);
@@ -78,7 +79,7 @@ TEST(Rotation, ATrialThatFailsGivesBackWhatWaitedForItsFirstSuccess) {
   ASSERT_TRUE(record.slots.contains(Slot::next));
   EXPECT_EQ(record.slots.at(Slot::next).version, waiting);
   EXPECT_TRUE(record.slots.at(Slot::next).origin.untested);
-  ASSERT_TRUE(rotation::commit(record, "prod", stage(record, "better", {}).value()));
+  ASSERT_TRUE(rotation::commit(record, "prod", stage(record, "better", {}).value(), Proof::accepted));
   EXPECT_FALSE(record.slots.contains(Slot::next));
   EXPECT_FALSE(record.set_aside);
 }
