@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <sched.h>
@@ -26,9 +27,9 @@ namespace {
 constexpr std::size_t k_max_request = 16 * 1024;
 constexpr std::size_t k_max_digits = 19;
 constexpr int k_exit_not_executed = 127;
-constexpr timeval k_patience{10, 0};
 
 struct Answer {
+  std::uint32_t number = 0;  ///< of the request that it answers
   pid_t pid = -1;
   int error = 0;  ///< an errno
 };
@@ -60,15 +61,24 @@ std::vector<std::string> split(std::string_view text) {
 Answer launch(std::vector<std::string> words, int input, int output, UniqueFd& pidfd) {
   std::vector<std::string> environment = config::environment_for_children(config::process_environment);
   const auto arguments = exec_list(words), variables = exec_list(environment);
-  if (::access(words.front().c_str(), X_OK) != 0) return {-1, errno};
+  if (::access(words.front().c_str(), X_OK) != 0) return {0, -1, errno};
   int made = -1;
   // Not clone3(2): a unit with RestrictNamespaces= is refused that, since a filter cannot see its flags.
   const auto pid =
       static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | CLONE_PIDFD, nullptr, &made, nullptr, nullptr));
   if (pid == 0) become(arguments.data(), variables.data(), input, output);
-  if (pid < 0) return {-1, errno};
+  if (pid < 0) return {0, -1, errno};
   pidfd.reset(made);
-  return {pid, 0};
+  return {0, pid, 0};
+}
+
+// Takes the request's number off its words.
+std::uint32_t taken_number(std::vector<std::string>& words) {
+  std::uint32_t number = 0;
+  if (words.empty()) return number;
+  std::from_chars(words.front().data(), words.front().data() + words.front().size(), number);
+  words.erase(words.begin());
+  return number;
 }
 
 [[noreturn]] void serve(int socket, const std::vector<LaunchForm>& forms) {
@@ -77,12 +87,14 @@ Answer launch(std::vector<std::string> words, int input, int output, UniqueFd& p
     const Received asked = receive_with(socket, request);
     if (asked.size <= 0) ::_exit(0);  // fobd is gone
     auto words = split({request.data(), static_cast<std::size_t>(asked.size)});
+    const std::uint32_t number = taken_number(words);
     const bool known =
         asked.all && asked.fds.size() == 2 &&
         std::any_of(forms.begin(), forms.end(), [&](const LaunchForm& form) { return fits(form, words); });
     UniqueFd pidfd;
-    const Answer answer =
-        known ? launch(std::move(words), asked.fds[0].get(), asked.fds[1].get(), pidfd) : Answer{-1, EPERM};
+    Answer answer = known ? launch(std::move(words), asked.fds[0].get(), asked.fds[1].get(), pidfd)
+                          : Answer{0, -1, EPERM};
+    answer.number = number;
     const std::span<const char> bytes(reinterpret_cast<const char*>(&answer), sizeof answer);
     const int made = pidfd.get();
     if (send_with(socket, bytes, {&made, pidfd ? 1u : 0u}) < 0) ::_exit(0);
@@ -129,7 +141,8 @@ bool fits(const LaunchForm& form, const std::vector<std::string>& words) {
   return std::equal(form.begin(), form.end(), words.begin(), words.end(), fits_word);
 }
 
-Result<std::shared_ptr<Launcher>> Launcher::start(const std::vector<LaunchForm>& forms) {
+Result<std::shared_ptr<Launcher>> Launcher::start(const std::vector<LaunchForm>& forms,
+                                                  std::chrono::seconds patience) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return fail(ErrorCode::internal, with_errno("a socket for the launcher"));
@@ -140,27 +153,28 @@ Result<std::shared_ptr<Launcher>> Launcher::start(const std::vector<LaunchForm>&
     ours.reset();
     live(std::move(theirs), forms);
   }
-  ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &k_patience, sizeof k_patience);
+  const timeval bound{patience.count(), 0};
+  ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
   return std::make_shared<Launcher>(std::move(ours));
 }
 
 Result<Child> Launcher::spawn(const std::vector<std::string>& words, int input, int output) {
-  constexpr const char* k_silent = "its launcher does not answer; restart fobd";
   const auto failed = [&](const std::string& why) {
     return fail(ErrorCode::unreachable,
                 "cannot run " + words.front() + ": " + why + "; is fob installed completely?");
   };
-  const std::string request = joined(words);
+  const std::uint32_t number = ++asked_;
+  const std::string request = std::to_string(number) + '\0' + joined(words);
   const std::array<int, 2> ends{input, output};
-  if (!socket_) return failed(k_silent);
   if (send_with(socket_.get(), request, ends) < 0) return failed(with_errno("its launcher is gone"));
   Answer answer;
-  Received received = receive_with(socket_.get(), {reinterpret_cast<char*>(&answer), sizeof answer});
-  if (received.size != sizeof answer || (answer.error == 0 && received.fds.size() != 1)) {
-    // What it answers later must not be taken for the answer to another question.
-    socket_.reset();
-    return failed(k_silent);
-  }
+  Received received;
+  do {
+    received = receive_with(socket_.get(), {reinterpret_cast<char*>(&answer), sizeof answer});
+    // Of a request that was given up, if it answers only now.
+  } while (received.size == sizeof answer && answer.number != number);
+  if (received.size != sizeof answer || (answer.error == 0 && received.fds.size() != 1))
+    return failed("its launcher does not answer; restart fobd");
   if (answer.error != 0) return failed(std::strerror(answer.error));  // NOLINT(concurrency-mt-unsafe)
   return Child(answer.pid, std::move(received.fds.front()));
 }

@@ -31,7 +31,8 @@ class Launcher {
  public:
   /// To be called before there are threads and before this process is confined. Fails with
   /// ErrorCode::internal.
-  static Result<std::shared_ptr<Launcher>> start(const std::vector<LaunchForm>& forms);
+  static Result<std::shared_ptr<Launcher>> start(const std::vector<LaunchForm>& forms,
+                                                 std::chrono::seconds patience = std::chrono::seconds(10));
 
   /// As broker::spawn(), for words that fit one of the forms. Takes well under a millisecond. Fails with
   /// ErrorCode::unreachable.
@@ -41,6 +42,7 @@ class Launcher {
 
  private:
   UniqueFd socket_;
+  std::uint32_t asked_ = 0;  ///< requests so far, whose numbers the answers bear
 };
 
 }  // namespace fob::broker

@@ -10,9 +10,8 @@
 #include <array>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 namespace fob::broker {
@@ -27,6 +26,14 @@ std::string all_from(int fd) {
   for (ssize_t n = 0; (n = ::read(fd, chunk.data(), chunk.size())) > 0;)
     text.append(chunk.data(), static_cast<std::size_t>(n));
   return text;
+}
+
+// proc(5): the children of this thread, in the order of their births.
+pid_t newest_child() {
+  std::ifstream children("/proc/thread-self/children");
+  pid_t newest = -1;
+  for (pid_t pid = 0; children >> pid;) newest = pid;
+  return newest;
 }
 
 class LauncherTest : public ::testing::Test {
@@ -104,23 +111,16 @@ TEST_F(LauncherTest, AChildIsKilledWithItsOwner) {
   EXPECT_EQ(child->reap().words, "was ended by signal 9");
 }
 
-TEST(Launcher, OneThatWasSilentOnceIsAskedNoMore) {
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
-  UniqueFd ours(ends[0]);
-  const UniqueFd theirs(ends[1]), nothing(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  constexpr timeval k_moment{0, 10'000};
-  ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &k_moment, sizeof k_moment);
-  Launcher launcher(std::move(ours));
-  for (int i = 0; i < 2; ++i) {
-    const auto child = launcher.spawn({"/bin/true"}, nothing.get(), nothing.get());
-    ASSERT_FALSE(child);
-    EXPECT_THAT(child.error().detail, HasSubstr("does not answer; restart fobd"));
-  }
-  std::array<char, 64> request{};
-  EXPECT_GT(::recv(theirs.get(), request.data(), request.size(), 0), 0);
-  EXPECT_EQ(::recv(theirs.get(), request.data(), request.size(), 0), 0)
-      << "a second question, or an end that is open";
+TEST_F(LauncherTest, ALateAnswerIsNotTakenForTheNextOne) {
+  const Words first = {"/bin/sh", "-c", "exit 1"}, second = {"/bin/sh", "-c", "exit 2"};
+  launcher_ = Launcher::start({exactly(first), exactly(second)}, std::chrono::seconds(1)).value();
+  const pid_t process = newest_child();
+  ASSERT_EQ(::kill(process, SIGSTOP), 0);
+  const auto silent = launcher_->spawn(first, nothing_.get(), nothing_.get());
+  ASSERT_FALSE(silent);
+  EXPECT_THAT(silent.error().detail, HasSubstr("does not answer"));
+  ASSERT_EQ(::kill(process, SIGCONT), 0);
+  EXPECT_EQ(run(second).second.status, 2);
 }
 
 TEST(LaunchForm, TakesProfilesAndNumbersWhereItSaysSo) {
