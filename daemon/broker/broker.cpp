@@ -188,7 +188,7 @@ bool Broker::lacks_token(const config::Profile& profile) const {
   if (found == keepers_.end()) return true;
   const auto status = found->second->status();
   // One that fell asleep because nobody asks is as it should be.
-  return !status.token && (status.failing || !status.asleep || !status.ever_had_token);
+  return !status.token && !(status.idle && status.ever_had_token);
 }
 
 Result<void> Broker::reload() {

@@ -65,7 +65,7 @@ constexpr std::array k_gauges = {
                                      : Value();
           }},
     Gauge{"fob_idle", "", "Whether no refresh is planned since nobody asks for the profile's tokens.",
-          [](const Status& s, const DaemonSample&) { return Value(s.asleep && !s.failing); }},
+          [](const Status& s, const DaemonSample&) { return Value(s.idle); }},
     Gauge{"fob_credential_refused", "",
           "Whether the last word on the credential is a refusal: an alarm, also while its token lives.",
           [](const Status& s, const DaemonSample&) { return Value(s.alarm.has_value()); }},

@@ -152,7 +152,7 @@ TokenKeeper::Status TokenKeeper::status() const {
   status.ever_had_token = machine_.ever_had_token();
   status.on_demand = machine_.settings().on_demand;
   status.exchanging = machine_.exchanging();
-  status.asleep = machine_.asleep();
+  status.idle = machine_.at_rest();
   if (const auto next = machine_.next_attempt())
     status.next_attempt_in = std::max(*next - now, nanoseconds(0));
   status.reason = machine_.reason();
@@ -367,7 +367,7 @@ asio::awaitable<void> TokenKeeper::await_settlement(BootTime until) {
 
 std::string_view state_word(const TokenKeeper::Status& status) {
   if (status.token) return "valid";
-  if (status.asleep) return "idle";
+  if (status.idle) return "idle";
   return status.ever_had_token ? "expired" : "none";
 }
 

@@ -95,7 +95,8 @@ class TokenKeeper : public std::enable_shared_from_this<TokenKeeper> {
     bool ever_had_token;
     bool on_demand;
     bool exchanging;
-    bool asleep;
+    /// No refresh is planned, since nobody asks; and who asked last was served, or would be by now.
+    bool idle;
     std::optional<std::chrono::nanoseconds> next_attempt_in;
     core::Reason reason;
     std::optional<core::Failure> last_failure;  ///< the last there was, be it long over; see failing

@@ -114,6 +114,9 @@ class Refresh {
   const RefreshSettings& settings() const { return settings_; }
   bool exchanging() const { return exchanging_; }
   bool asleep() const { return !exchanging_ && !next_attempt_; }
+  /// Asleep, and who asked last was served, or would be by now: the failure was none that waiting does not
+  /// mend.
+  bool at_rest() const { return asleep() && (!last_failure_ || traits(last_failure_->code).waiting_helps); }
   /// Whether a change of the network could help: an exchange is under way, or waits to be tried again.
   bool minds_network() const;
   std::optional<BootTime> next_attempt() const { return next_attempt_; }

@@ -197,7 +197,7 @@ Finding token(const Patient& patient, const std::string& name, const Json& state
     if (!failing) return pass(Check::token, left);
     return warn(Check::token, left + ", but the last refresh failed: " + why, refresh);
   }
-  if (is == "idle" && !failing) return pass(Check::token, name + ": none until an app asks, as configured");
+  if (is == "idle") return pass(Check::token, name + ": none until an app asks, as configured");
   const auto code = failing ? code_of_kind(wire::shown_member(*error, "kind")) : std::nullopt;
   return failure(Check::token, code.value_or(ErrorCode::timeout),
                  name + ": none" + (why.empty() ? " yet" : "; " + why), refresh);

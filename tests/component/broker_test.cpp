@@ -284,7 +284,7 @@ TEST_F(EventsTest, TellWhenThereIsNoTokenAnyMore) {
 TEST_F(EventsTest, KeepAProfileOnDemandFreshForAsLongAsSomeoneFollows) {
   const auto broker = make_broker("[profile.p]\nrefresh = \"on-demand\"\n");
   const auto keeper = *broker->keeper("p");
-  EXPECT_TRUE(keeper->status().asleep);
+  EXPECT_TRUE(keeper->status().idle);
   const auto reader = follow(*broker);
   run_until([&] { return keeper->status().token != nullptr; });
   EXPECT_TRUE(keeper->status().next_attempt_in);

@@ -191,8 +191,7 @@ TEST_F(FobCommand, WithoutFobdItExitsWith3AndSaysHowToStartIt) {
                                                 {"reload"}}) {
     const auto outcome = run(words);
     EXPECT_EQ(outcome.status, 3) << words[0];
-    EXPECT_THAT(outcome.err, AllOf(StartsWith("fob: fobd is not running"),
-                                   HasSubstr("start it: systemctl --user start fob")));
+    EXPECT_THAT(outcome.err, AllOf(StartsWith("fob: fobd is not running"), HasSubstr("fobd --config FILE")));
   }
 }
 

@@ -154,16 +154,6 @@ TEST_F(MetricsTest, TellNoSkewOfAClockThatWasSetSince) {
   EXPECT_EQ(value_of(scraped(*broker), R"(fob_clock_skew_seconds{profile="p"})"), "");
 }
 
-TEST(Metrics, CallNoProfileIdleWhoseLastAskerWasRefused) {
-  ProfileSample sample{"p", {}};
-  sample.status.asleep = true;
-  for (const bool failing : {false, true}) {
-    sample.status.failing = failing;
-    const std::string text = metrics_text({{sample}, {}, {}, {}, {}}, Exposed::classic);
-    EXPECT_EQ(value_of(text, R"(fob_idle{profile="p"})"), failing ? "0" : "1");
-  }
-}
-
 TEST_F(MetricsTest, CountNoOperatorsRefreshAsServed) {
   const auto broker = make_broker();
   run((*broker->keeper("p"))->refresh()).value();

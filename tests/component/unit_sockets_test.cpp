@@ -85,8 +85,8 @@ TEST_F(UnitSocketsTest, WhereThereIsNoSocketNoCredentialIsEnrolled) {
   EXPECT_EQ(failure.code, ErrorCode::no_credential);
   EXPECT_EQ(
       failure.detail,
-      "no credential is enrolled for p: run: fob credential add p; or, if there is one: systemctl start "
-      "fob-exchange@p.socket");
+      "no credential is enrolled for p: run: fob credential add p; or, if there is one: systemctl enable "
+      "--now fob-exchange@p.socket");
 }
 
 TEST_F(UnitSocketsTest, WhereNobodyListensTheSocketUnitIsNamed) {

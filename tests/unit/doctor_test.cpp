@@ -305,14 +305,6 @@ TEST_F(Doctor, DoesNotHaveEnrolledAgainWhatIsStored) {
   }
 }
 
-TEST_F(Doctor, DoesNotCallAProfileIdleWhoseLastAskerWasRefused) {
-  const auto found = of(by_status(patient(), R"({"name":"prod","state":"idle","failing":true,
-    "last_error":{"kind":"bad-answer","detail":"404"}})"),
-                        Check::token);
-  EXPECT_EQ(found.verdict, Verdict::fail);
-  EXPECT_EQ(found.what, "prod: none; bad-answer: 404");
-}
-
 TEST_F(Doctor, NamesACaFileThatTheUnitsDoNotSee) {
   const test::TempDirectory directory;
   const auto ca = directory.path() / "ca.pem";

@@ -380,6 +380,21 @@ TEST(RefreshBounds, ADemandForItsTimeHasItsRefreshAndOnDemandHasNone) {
   EXPECT_FALSE(machine.settings().on_demand);
 }
 
+TEST(RefreshBounds, OneThatSleepsOnAFailureIsAtRestOnlyWhereWaitingHelps) {
+  const auto asleep_after = [](ErrorCode kind) {
+    Refresh machine({.on_demand = true}, k_start);
+    machine.on_demand(k_start, std::nullopt, k_start + 1s);
+    machine.on_failure(k_start + 1s, a_failure(kind), 0.5);
+    EXPECT_FALSE(machine.at_rest()) << "it is to be tried again";
+    for (auto now = k_start + 1s; !machine.asleep() && now < k_start + 1h; now += 1s)
+      if (machine.on_timer(now).exchange) machine.on_failure(now, a_failure(kind), 0.5);
+    EXPECT_TRUE(machine.asleep());
+    return machine;
+  };
+  EXPECT_TRUE(asleep_after(ErrorCode::unreachable).at_rest());
+  EXPECT_FALSE(asleep_after(ErrorCode::store_locked).at_rest());
+}
+
 TEST(RefreshBounds, ACredentialIsTakenForRemovedByTheFirstAnswerAfterTheChangeOnly) {
   Refresh found = with_token();
   found.on_credential_changed(k_start + 1s);
