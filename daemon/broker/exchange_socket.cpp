@@ -14,9 +14,10 @@ wire::ExchangeAnswer why_not(NoUnit why, const std::string& profile) {
   const std::string look = "; see: systemctl status " + unit;
   switch (why) {
     case NoUnit::absent:
-      return failed_exchange(ErrorCode::no_credential,
-                             "no credential is enrolled for " + profile + ": run: fob credential add " +
-                                 profile + "; or, if there is one: systemctl start " + unit + ".socket");
+      return failed_exchange(ErrorCode::no_credential, "no credential is enrolled for " + profile +
+                                                           ": run: fob credential add " + profile +
+                                                           "; or, if there is one: systemctl enable --now " +
+                                                           unit + ".socket");
     case NoUnit::deaf:
       return failed_exchange(ErrorCode::store_locked, "nobody listens for " + unit + look + ".socket");
     case NoUnit::forbidden:

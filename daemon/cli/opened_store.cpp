@@ -3,10 +3,12 @@
 #include "daemon/cli/speech.hpp"
 #include "daemon/cli/trial.hpp"
 #include "daemon/store/open_store.hpp"
+#include "ipc/base/users.hpp"
 #include "ipc/client/control_client.hpp"
 #include "ipc/wire/json.hpp"
 #include "ipc/wire/limits.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace fob::cli {
@@ -30,8 +32,13 @@ config::Locations of_the_units() {
   return config::locate({}, nothing, true);
 }
 
-// The device's credentials are root's: what another user stored would lie in their home, where the device's
-// fobd never looks.
+// Whose the device's store is: root's in the package, fobd's user's where it was installed by hand.
+uid_t keeper_of(const config::Locations& system) {
+  struct stat facts {};
+  return ::lstat(system.state_dir.c_str(), &facts) == 0 ? facts.st_uid : 0;
+}
+
+// What another user than its keeper stored would lie in their home, where the device's fobd never looks.
 Result<void> check_whose(const Context& context) {
   const auto system = of_the_units();
   const bool elsewhere = !context.flags.state_dir.empty() || config::process_environment("FOB_STATE_DIR") ||
@@ -40,11 +47,27 @@ Result<void> check_whose(const Context& context) {
   if (::geteuid() == 0 || elsewhere || context.installation().config_file != system.config_file ||
       !std::filesystem::exists(system.config_file, ignored))
     return {};
+  const uid_t keeper = keeper_of(system);
+  const std::string whose = name_of_user(keeper).value_or("user " + std::to_string(keeper));
+  const std::string again = keeper == 0 ? "with sudo before it"
+                                        : "as " + whose + ", with --config " + system.config_file.string() +
+                                              " --runtime-dir " + system.runtime_dir.string() +
+                                              " --state-dir " + system.state_dir.string();
   return fail(ErrorCode::not_granted,
-              "the credentials of " + system.config_file.string() +
-                  " are root's; the same again, with sudo before it. For a fob of your "
-                  "own write " +
+              "the credentials of " + system.config_file.string() + " are " + whose + "'s; the same again, " +
+                  again + ". For a fob of your own write " +
                   config::locate({}, config::process_environment, false).config_file.string());
+}
+
+// The fobd that reads this store, and no other that may run here.
+std::filesystem::path control_socket(const Context& context) {
+  const auto own = context.locations();
+  const bool of_the_device = own.state_dir == of_the_units().state_dir;
+  return (of_the_device ? context.daemon_locations() : own).control_socket();
+}
+
+std::string trial_of(const std::string& profile) {
+  return profile + ": asks for a token with the credential, as a trial";
 }
 
 // By the profile's unit where that reads the same configuration and the profile's store. It is started anew
@@ -56,10 +79,12 @@ wire::ExchangeAnswer try_staged(const std::string& profile, const ProfileUnits& 
     const auto where = store.whereabouts(profile);
     if (where && *where == config::StoreKind::systemd_creds) {
       units.follow(profile, *where);
+      const Waiting waiting(trial_of(profile));
       const auto socket = system.exchange_sockets() / (profile + ".sock");
       return try_staged_credential_by_unit(profile, socket, context.clock, wire::k_exchange_deadline);
     }
   }
+  const Waiting waiting(trial_of(profile));
   return try_staged_credential(profile, config::sibling_program("fob-exchange"), context.locations(),
                                context.clock, wire::k_exchange_deadline);
 }
@@ -84,17 +109,15 @@ void follow_store(const ProfileUnits& units, store::CredentialStore& store, cons
 }
 
 EnrolmentWorld world_of(store::CredentialStore& store, const Context& context) {
-  // The one that reads this store, and no other that may run here.
-  const client::ControlClient fobd(context.locations().control_socket(), context.clock);
+  const client::ControlClient fobd(control_socket(context), context.clock);
   const ProfileUnits units = units_here(context);
   return {store,
           [&context, &store, units](const std::string& profile) {
-            const Waiting waiting(profile + ": asks for a token with the credential, as a trial");
             return try_staged(profile, units, store, context);
           },
           [fobd, units, &store](const std::string& profile) {
-            const Waiting waiting(profile + ": waits for fobd to get a token");
             follow_store(units, store, profile);
+            const Waiting waiting(profile + ": tells fobd, and waits for its token");
             return fobd.credentials_changed(profile);
           },
           [](const std::string& message) { say(message); },

@@ -44,9 +44,12 @@ std::string in(const Lines& lines, std::string_view name) {
 // A service that is not active has nothing to do; what starts one does nothing unless it is active.
 Finding judge_unit(const Patient& patient, const Lines& unit) {
   const std::string name = in(unit, "Id"), state = in(unit, "ActiveState");
+  // Whether bundles are taken by themselves is an administrator's to say.
+  const bool optional = name.ends_with(".path") || name.ends_with(".timer");
   if (in(unit, "LoadState") == "not-found")
     return failure(Check::units, ErrorCode::internal, name + " is not installed",
                    patient.as_root("apt install --reinstall fob"));
+  if (in(unit, "LoadState") == "masked" && optional) return pass(Check::units, name);
   if (in(unit, "LoadState") == "masked")
     return failure(Check::units, ErrorCode::internal, name + " is masked",
                    patient.as_root("systemctl unmask " + name) + " && " +
@@ -55,8 +58,7 @@ Finding judge_unit(const Patient& patient, const Lines& unit) {
     return failure(Check::units, ErrorCode::internal, name + " has failed (" + in(unit, "Result") + ")",
                    patient.as_root("systemctl reset-failed " + name) + "; " +
                        patient.as_root("systemctl restart " + name));
-  // The rest is an administrator's to switch off.
-  const bool wanted = name.ends_with(".socket") || in(unit, "UnitFileState") == "enabled";
+  const bool wanted = !optional || in(unit, "UnitFileState") == "enabled";
   if (!name.ends_with(".service") && wanted && state != "active")
     return failure(Check::units, ErrorCode::internal,
                    name + (name.ends_with(".socket") ? " does not listen" : " is not active"),

@@ -53,10 +53,12 @@ bool wait_for(int fd, short events, const Deadline& deadline) {
   }
 }
 
-// The device's is systemd's to start, with its user and in its sandbox.
+// What systemd runs is its to start, with its user and in its sandbox.
 std::string start_of(const std::filesystem::path& socket) {
-  return socket.parent_path() == "/run/fob" ? "systemctl start fob"
-                                            : "systemctl --user start fob, or by hand: fobd --config FILE";
+  std::error_code ignored;
+  const bool units = std::filesystem::exists("/run/systemd/system", ignored);  // sd_booted(3)
+  if (units && socket.parent_path() == "/run/fob") return "systemctl start fob";
+  return std::string(units ? "systemctl --user start fob, or by hand: " : "") + "fobd --config FILE";
 }
 
 Error cannot_connect(const std::filesystem::path& socket, const std::string& when_refused,
