@@ -266,6 +266,21 @@ def test_while_the_authority_is_away_it_is_staged_and_fobd_promotes_it_later(san
     wait_until(lambda: device.served_client() == new["clientId"], "fobd promotes it")
     assert [(s["slot"], s["untested"], s["bundle_serial"]) for s in device.stored()] == [
         ("current", False, 1), ("previous", False, None)]
+    assert device.apply().returncode == 0 and device.receipt("applied")["serial"] == 1
+
+
+def test_what_was_promoted_by_hand_is_applied_only_once_fobd_has_a_token_of_it(sandbox, operator, device):
+    new = sandbox.create_credential()
+    bundle = operator.seal(new)
+    sandbox.fault("status", status=503)
+    assert device.apply(bundle).returncode == 0
+    assert device.fob("credential", "promote", "prod-query").returncode != 0
+    assert ("current", False, 1) in [(s["slot"], s["untested"], s["bundle_serial"]) for s in device.stored()]
+    assert device.apply().returncode == 0
+    assert "applied" not in [receipt["outcome"] for receipt in device.receipts()]
+    sandbox.mend()
+    assert device.fob("refresh").returncode == 0
+    assert device.apply().returncode == 0 and device.receipt("applied")["serial"] == 1
 
 
 def test_an_authority_that_is_not_there_at_all_is_like_one_that_is_away(tmp_path, operator):
