@@ -39,7 +39,7 @@ CANNOT_BE_RUN = {
 }
 
 # Names of commands that take more than the name. They are asked for their help, which must have the options that are named.
-NAMES = {"fob credential", "fob credential add", "fob credential promote", "fob credential remove", "fob credential rollback",
+NAMES = {"fob credential", "fob fleet", "fob credential add", "fob credential promote", "fob credential remove", "fob credential rollback",
          "fob credential rotate", "fob exec", "fob explain", "fob fleet inspect", "fob fleet keygen", "fob fleet report", "fob-exchange --probe"}
 
 # (Words of the documents, as a regular expression; what stands for them; why). `{…}` is a fact of the scene.
