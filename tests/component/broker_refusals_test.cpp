@@ -27,6 +27,19 @@ class BrokerRefusalsTest : public BrokerTest {
                      const std::string& body = "") {
     return ask(operator_interface(broker, clock_, {::geteuid(), std::nullopt}), method, target, body);
   }
+  // What an app's request is answered that waits while `text` becomes the configuration.
+  Response answered_after(Broker& broker, Request request, const std::string& text) {
+    std::optional<Response> answer;
+    const Handler handler = app_interface(broker, clock_);
+    asio::co_spawn(io_, handler(std::move(request)),
+                   [&](std::exception_ptr, Response known) { answer = std::move(known); });
+    io_.poll();
+    EXPECT_FALSE(answer) << "it did not wait";
+    EXPECT_TRUE(reload_with(broker, text));
+    run_until([&] { return answer.has_value(); });
+    return answer.value();
+  }
+  const std::string others_only_ = std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nuser = \"4711\"\n";
 };
 
 TEST_F(BrokerRefusalsTest, ARequestThatMakesNoSenseIsAnsweredWithWhatIsWrong) {
@@ -121,18 +134,10 @@ TEST_F(BrokerRefusalsTest, WhoWaitsForARefreshHearsThatTheProfileIsGone) {
 
 TEST_F(BrokerRefusalsTest, TheMomentAGrantIsTakenAwayWhoWaitsGetsNothing) {
   const auto broker = make_broker();
-  std::optional<Response> waiting;
-  const Handler handler = app_interface(*broker, clock_);
-  asio::co_spawn(io_, handler({"GET", "/v1/token?profile=p&wait=30", "", "", ourselves()}),
-                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
-  io_.poll();
-  ASSERT_FALSE(waiting);
-  ASSERT_TRUE(
-      reload_with(*broker, std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nuser = \"4711\"\n"));
-  run_until([&] { return waiting.has_value(); });
-  ASSERT_TRUE(waiting);
-  EXPECT_EQ(waiting->status, 403) << waiting->body;
-  EXPECT_EQ(waiting->body.find("token-1"), std::string::npos);
+  const auto response =
+      answered_after(*broker, {"GET", "/v1/token?profile=p&wait=30", "", "", ourselves()}, others_only_);
+  EXPECT_EQ(response.status, 403) << response.body;
+  EXPECT_EQ(response.body.find("token-1"), std::string::npos);
 }
 
 TEST_F(BrokerRefusalsTest, AnotherProfilesGrantDoesNotStandInForOneThatWasTakenAway) {
@@ -140,34 +145,19 @@ TEST_F(BrokerRefusalsTest, AnotherProfilesGrantDoesNotStandInForOneThatWasTakenA
       "[daemon]\ndefault_profile = \"p\"\n" + std::string(k_config) + "[profile.q]\n";
   const std::string user = "user = \"" + std::to_string(::geteuid()) + "\"\n";
   const auto broker = make_broker(profiles + "[[grant]]\nprofiles = [\"p\", \"q\"]\n" + user);
-  std::optional<Response> waiting;
-  const Handler handler = app_interface(*broker, clock_);
-  asio::co_spawn(io_, handler({"GET", "/v1/token?wait=30", "", "", ourselves()}),
-                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
-  io_.poll();
-  ASSERT_FALSE(waiting);
-  ASSERT_TRUE(reload_with(*broker, profiles + "[[grant]]\nprofiles = [\"q\"]\n" + user));
-  run_until([&] { return waiting.has_value(); });
-  ASSERT_TRUE(waiting);
-  EXPECT_EQ(waiting->status, 403) << waiting->body;
+  const auto response = answered_after(*broker, {"GET", "/v1/token?wait=30", "", "", ourselves()},
+                                       profiles + "[[grant]]\nprofiles = [\"q\"]\n" + user);
+  EXPECT_EQ(response.status, 403) << response.body;
 }
 
 TEST_F(BrokerRefusalsTest, WhoReportedATokenGetsNoOtherOnceItsGrantIsTakenAway) {
   const auto broker = make_broker();
   const auto first = run((*broker->keeper("p"))->refresh()).value();
   clock_.advance(60s);
-  std::optional<Response> waiting;
-  const Handler handler = app_interface(*broker, clock_);
   const std::string report = R"({"profile":"p","fingerprint":")" + first->fingerprint + "\"}";
-  asio::co_spawn(io_, handler({"POST", "/v1/token/rejected", "", report, ourselves()}),
-                 [&](std::exception_ptr, Response known) { waiting = std::move(known); });
-  io_.poll();
-  ASSERT_FALSE(waiting);
-  ASSERT_TRUE(
-      reload_with(*broker, std::string(k_config) + "[[grant]]\nprofiles = [\"p\"]\nuser = \"4711\"\n"));
-  run_until([&] { return waiting.has_value(); });
-  ASSERT_TRUE(waiting);
-  EXPECT_EQ(waiting->status, 403) << waiting->body;
+  const auto response =
+      answered_after(*broker, {"POST", "/v1/token/rejected", "", report, ourselves()}, others_only_);
+  EXPECT_EQ(response.status, 403) << response.body;
   EXPECT_EQ(exchanges_, 2);
 }
 
