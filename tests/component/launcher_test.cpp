@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace fob::broker {
@@ -38,6 +39,12 @@ pid_t newest_child() {
 
 class LauncherTest : public ::testing::Test {
  protected:
+  // Its process ends with it, and is no later test's child to find.
+  void TearDown() override {
+    launcher_.reset();
+    while (::waitpid(-1, nullptr, 0) > 0) {}
+  }
+
   void start(const std::vector<Words>& commands) {
     std::vector<LaunchForm> forms;
     for (const auto& words : commands) forms.push_back(exactly(words));

@@ -18,6 +18,9 @@ from test_stores import PASSWORD, desktop, installation, keyring, start_keyring 
 CHECKS = ["configuration", "permissions", "sockets", "daemon", "store", "key", "clock", "dns", "proxy", "tls",
           "endpoint", "credential", "scopes", "token", "grants", "units", "sandbox", "version"]
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="to be another user takes root")
+# A sanitizer's runtime makes system calls of its own, so fobd has no filter of them there; and the doctor says that it
+# has none, which is right.
+UNCONFINED = ["sandbox"] if os.environ.get("FOB_SANITIZED") else []
 
 
 def examined(installation):
@@ -36,7 +39,8 @@ def examined(installation):
 def assert_well(installation):
     status, findings = examined(installation)
     bad = [finding for finding in findings if finding["verdict"] in ("fail", "warn")]
-    assert status == 0 and not bad, bad
+    assert [finding["check"] for finding in bad] == UNCONFINED, bad
+    assert (status == 0) == (not bad), bad
 
 
 def of_check(findings, check):
@@ -108,10 +112,15 @@ def test_it_finds_nothing_where_all_is_well_and_prints_nothing_secret(serving):
     token = serving.app.token()[1]["access_token"]
     for flags in ([], ["--json"]):
         done = serving.fob("doctor", *flags)
-        assert done.returncode == 0 and done.stderr == ""
+        assert done.stderr == ""
         for secret in (serving.credential["clientSecret"], serving.credential["clientId"], token):
             assert secret not in done.stdout
-    assert "all is well" in serving.fob("doctor").stdout
+
+
+@pytest.mark.native  # see UNCONFINED
+def test_the_screen_says_in_the_end_that_all_is_well(serving):
+    done = serving.fob("doctor")
+    assert done.returncode == 0 and "all is well" in done.stdout.splitlines()[-1]
 
 
 def test_it_sends_no_credential_and_asks_for_no_token(sandbox, serving):
@@ -126,7 +135,7 @@ def test_it_sends_no_credential_and_asks_for_no_token(sandbox, serving):
 
 
 def test_the_screen_has_a_line_for_each_check_and_the_command_below_it(serving):
-    serving.stop()
+    serving.stop()  # and what does not run is not called unconfined
     screen = serving.fob("doctor").stdout.splitlines()
     at = next(number for number, line in enumerate(screen) if line.startswith("fail  daemon"))
     assert "fobd does not run" in screen[at] and screen[at + 1].strip().startswith("$ nohup ")

@@ -220,7 +220,7 @@ def trial(request, trials):
 
 
 def test_no_dead_token_is_served(trial):
-    assert len(trial.served()) > 50
+    assert len(trial.served()) > 20  # of up to thirty a second; a busy machine's apps ask seldom
     for asked in trial.served():
         # What counts is when the daemon chose it: after the request, and at most a little before the answer.
         chosen = max(asked.sent, asked.got - 0.1)
