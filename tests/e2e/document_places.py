@@ -63,8 +63,18 @@ class Place(Session):
             start = ["nsenter", "--target", self.machine.init(), "--all", "--root", "--wd", "systemd-run", "--pipe", "--quiet",
                      "--collect", f"--unit={name}", f"--property=User={user}", f"--property=WorkingDirectory={directory}",
                      *[f"--setenv={e}" for e in ("EDITOR=editor", *environment)]]
-            self.shells[name] = Shell(start, self.path(""))
+            self.shells[name] = self.begun(start, name)
         return self.shells[name]
+
+    def begun(self, start, name):
+        """Once more where systemd itself could not start the unit, as happens on a busy machine."""
+        try:
+            return Shell(start, self.path(""))
+        except AssertionError as failure:
+            told = self.journal(f"--unit={name}.service", "--lines=12")
+            if "status=219/CGROUP" not in told:
+                raise AssertionError(f"{failure}\n{told}") from None
+        return Shell(start, self.path(""))
 
     def end_shells(self):
         for name, shell in self.shells.items():
