@@ -44,6 +44,9 @@ target_link_options(fob_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,-
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   target_compile_definitions(fob_flags INTERFACE _FORTIFY_SOURCE=2)
   target_compile_options(fob_flags INTERFACE -ffunction-sections -fdata-sections)
+else()
+  # Boost's assertions, which have no effect with NDEBUG, end in ipc/base/boost_assertion.cpp.
+  target_compile_definitions(fob_flags INTERFACE BOOST_ENABLE_ASSERT_DEBUG_HANDLER)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 sees phantom overflows inside libstdc++ and Boost's inlined code once it optimises or instruments. And

@@ -42,7 +42,7 @@ class LauncherTest : public ::testing::Test {
   // Its process ends with it, and is no later test's child to find.
   void TearDown() override {
     launcher_.reset();
-    while (::waitpid(-1, nullptr, 0) > 0) {}
+    while (::waitpid(-1, nullptr, 0) > 0) continue;
   }
 
   void start(const std::vector<Words>& commands) {
