@@ -1,8 +1,10 @@
 """A shell that a document's commands are typed into, one after the other, so that what one sets the next one finds."""
+import contextlib
 import itertools
 import os
 import re
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -32,8 +34,9 @@ class Shell:
     def __init__(self, start, root="/", papers=PAPERS):
         self.root = str(root).rstrip("/")
         self.papers = papers
+        self.complaints = tempfile.TemporaryFile()
         self.process = subprocess.Popen([*start, "bash", "--norc"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
+                                        stderr=self.complaints, text=True)
         # What runs in the background has a process group of its own, so that it can be stopped with all it has started.
         assert self.type("set -m; echo ready") == "ready"
 
@@ -45,12 +48,16 @@ class Shell:
         """What the shell itself answers to a line: one line."""
         answer = []
         reader = threading.Thread(target=lambda: answer.append(self.process.stdout.readline()), daemon=True)
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # said below, with the reason
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
         reader.start()
         reader.join(PATIENCE * 2)
-        assert answer and answer[0], f"the shell does not come back from: {line}"
+        assert answer and answer[0], f"the shell does not come back from: {line}\n{self.complained()}"
         return answer[0].strip()
+
+    def complained(self):
+        return os.pread(self.complaints.fileno(), 10_000, 0).decode(errors="replace")
 
     def prepare(self, command):
         """Puts a command down; the name under which its papers are."""
@@ -116,3 +123,4 @@ class Shell:
         finally:
             self.process.kill()
             self.process.stdout.close()
+            self.complaints.close()
