@@ -182,9 +182,12 @@ class Follower(App):
             stream.settimeout(0.5)
             stream.connect(str(self.device.installation.app.path))
             sent = time.time()
-            stream.sendall(f"GET /v1/events?profile={self.profile} HTTP/1.1\r\nHost: fob\r\n\r\n".encode())
+            try:
+                stream.sendall(f"GET /v1/events?profile={self.profile} HTTP/1.1\r\nHost: fob\r\n\r\n".encode())
+            except ConnectionError:  # fobd ended since
+                return self.record.count("event streams that did not begin")
             self.follow(stream, sent)
-        self.record.count("event streams")
+        return self.record.count("event streams")
 
     def follow(self, stream, sent):
         rest = b""
