@@ -5,6 +5,7 @@ Many faults are tried at once, each with an authority and a daemon of its own, s
 What happened is recorded; the tests judge the records.
 """
 import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,8 +33,8 @@ GIVEN_UP = 30
 FIRST_WAIT = 3
 # How much later than promised is still soon, on a busy machine.
 SLACK = 3
-# As many at once as two cores carry with all sanitizers, and half of the faults.
-AT_ONCE = 10
+# As many at once as two cores carry: half of the faults, or with sanitizers a quarter.
+AT_ONCE = 5 if os.environ.get("FOB_SANITIZED") else 10
 
 REJECTED, ERROR, UNREACHABLE = ("urn:fob:" + name for name in (
     "credential-rejected", "authority-error", "authority-unreachable"))
@@ -220,7 +221,7 @@ def trial(request, trials):
 
 
 def test_no_dead_token_is_served(trial):
-    assert len(trial.served()) > 20  # of up to thirty a second; a busy machine's apps ask seldom
+    assert len(trial.served()) > 50
     for asked in trial.served():
         # What counts is when the daemon chose it: after the request, and at most a little before the answer.
         chosen = max(asked.sent, asked.got - 0.1)
