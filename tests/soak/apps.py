@@ -184,8 +184,10 @@ class Follower(App):
             sent = time.time()
             try:
                 stream.sendall(f"GET /v1/events?profile={self.profile} HTTP/1.1\r\nHost: fob\r\n\r\n".encode())
-            except ConnectionError:  # fobd ended since
-                return self.record.count("event streams that did not begin")
+            except ConnectionError as reason:
+                if not self.field.spans.any(("restart", self.device.name), sent - 1, time.time()):
+                    raise NoAnswer(repr(reason)) from reason
+                return self.record.count("event streams that a restart cut off")
             self.follow(stream, sent)
         return self.record.count("event streams")
 
