@@ -8,6 +8,7 @@
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/recorded_log.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/turns.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/cancellation_state.hpp>
@@ -136,7 +137,7 @@ class BrokerTest : public ::testing::Test {
 
   // Lets the loop run until `done`, or until nothing happens any more for a while.
   void run_until(const std::function<bool()>& done) {
-    while (!done() && io_.run_one_for(1s) > 0) continue;
+    while (!done() && io_.run_one_for(30s) > 0) continue;
   }
 
   test::TempDirectory directory_;

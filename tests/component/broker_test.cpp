@@ -197,7 +197,7 @@ TEST_F(BrokerTest, ACredentialThatChangesWhileAnExchangeIsGivenUpIsWaitedForNoLo
   std::optional<TokenOutcome> outcome;
   asio::co_spawn(io_, keeper->credential_changed(),
                  [&](std::exception_ptr, TokenOutcome known) { outcome.emplace(std::move(known)); });
-  io_.run_for(10ms);
+  test::turn_for(io_, 10ms);
   hang_ = false;
   clock_.advance(5s);
   broker->change(core::Change::network_up);

@@ -8,6 +8,7 @@
 #include "tests/support/limits.hpp"
 #include "tests/support/recorded_log.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/turns.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/io_context.hpp>
@@ -188,11 +189,13 @@ class HttpServerTest : public ::testing::Test {
     EXPECT_EQ(::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
   }
 
+  void turn_for(std::chrono::milliseconds time) { test::turn_for(io_, time); }
+
   // Turns the loop until the other side has something to say or has closed; what it said so far.
   std::string receive(const UniqueFd& fd) {
     std::string text;
     for (int turns = 0; turns < 2000; ++turns) {
-      io_.run_for(std::chrono::milliseconds(1));
+      turn_for(std::chrono::milliseconds(1));
       char chunk[65536];
       const ssize_t n = ::recv(fd.get(), chunk, sizeof chunk, MSG_DONTWAIT);
       if (n > 0) text.append(chunk, static_cast<std::size_t>(n));
@@ -202,7 +205,7 @@ class HttpServerTest : public ::testing::Test {
   }
 
   bool closed(const UniqueFd& fd) {
-    io_.run_for(std::chrono::milliseconds(5));
+    turn_for(std::chrono::milliseconds(5));
     pollfd waiting{fd.get(), POLLIN | POLLRDHUP, 0};
     ::poll(&waiting, 1, 0);
     return (waiting.revents & (POLLHUP | POLLRDHUP)) != 0;
@@ -306,7 +309,7 @@ TEST_F(HttpServerTest, TakesNothingElseForTheSameRequest) {
   send(fd, "GET /repeat HTTP/1.1\r\nHost: fob\r\nX: y\r\n\r\n");
   EXPECT_THAT(receive(fd), HasSubstr("GET /repeat "));
   send(fd, request.substr(0, 10));
-  io_.run_for(std::chrono::milliseconds(5));
+  turn_for(std::chrono::milliseconds(5));
   send(fd, request.substr(10));
   EXPECT_THAT(receive(fd), HasSubstr("GET /repeat "));
   send(fd, "HEAD /repeat HTTP/1.1\r\nHost: fob\r\n\r\n");
@@ -349,7 +352,7 @@ class KnownRequestTest : public HttpServerTest {
   static std::string body_of(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
 
   bool closes(const UniqueFd& fd, std::chrono::milliseconds within) {
-    io_.run_for(within);
+    turn_for(within);
     return closed(fd);
   }
 
@@ -387,7 +390,7 @@ TEST_F(KnownRequestTest, IsNotKnownOfAPeerInOtherGroups) {
 
 TEST_F(KnownRequestTest, IsForgottenWhenNobodyIsConnected) {
   first_.reset();
-  io_.run_for(std::chrono::milliseconds(700));
+  turn_for(std::chrono::milliseconds(700));
   EXPECT_EQ(server_->connections(), 0U);
   const auto fd = connect();
   EXPECT_EQ(ask(fd), "GET /repeat ");
@@ -543,7 +546,7 @@ TEST_F(HttpServerTest, DropsAReaderOfEventsThatIsTooSlowAndServesTheOthers) {
   EXPECT_THAT(receive(other), HasSubstr("GET /x"));
   EXPECT_EQ(server_->connections(), 2U);
   for (int turns = 0; turns < 3000 && server_->connections() > 1; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 1U);
 }
 
@@ -563,7 +566,7 @@ TEST_F(HttpServerTest, StreamsOfEventsLeaveRoomForRequests) {
   send(third, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(third), HasSubstr("GET /x"));
   streams.clear();
-  io_.run_for(std::chrono::milliseconds(100));
+  turn_for(std::chrono::milliseconds(100));
   send(third, "GET /stay HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(third), StartsWith("HTTP/1.1 200"));
 }
@@ -575,7 +578,7 @@ TEST_F(HttpServerTest, AReaderOfEventsThatGoesAwayIsNoticedAtOnce) {
   receive(fd);
   fd.reset();
   for (int turns = 0; turns < 2000 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 
@@ -632,7 +635,7 @@ TEST_F(HttpServerTest, TakesAChunkedBodyByteByByte) {
     const auto fd = connect();
     send(fd, "POST /x HTTP/1.1\r\nHost: fob\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (const char byte : std::string_view(chunks)) {
-      io_.run_for(std::chrono::milliseconds(1));
+      turn_for(std::chrono::milliseconds(1));
       send(fd, std::string(1, byte));
     }
     EXPECT_THAT(receive(fd), ::testing::EndsWith("\r\n\r\nPOST /x " + std::string(body)));
@@ -651,10 +654,10 @@ TEST_F(HttpServerTest, SaysGoOnToWhoeverExpectsIt) {
 TEST_F(HttpServerTest, GivesUpTheLongestSilentConnectionForANewOne) {
   serve({.connections = 64, .connections_per_uid = 2});
   const auto first = connect();
-  io_.run_for(std::chrono::milliseconds(2));
+  turn_for(std::chrono::milliseconds(2));
   const auto second = connect();
   send(second, "GET /half");
-  io_.run_for(std::chrono::milliseconds(2));
+  turn_for(std::chrono::milliseconds(2));
   const auto third = connect();
   send(third, "GET /x HTTP/1.1\r\n\r\n");
   EXPECT_THAT(receive(third), HasSubstr("GET /x"));
@@ -677,8 +680,7 @@ TEST_F(HttpServerTest, EndsAConnectionThatNeverAsks) {
 TEST_F(HttpServerTest, ForgetsAClientThatHangsUp) {
   // A busy machine takes its time to tell of either.
   const auto connections_in_time = [&](std::size_t wanted) {
-    for (int i = 0; i < 1000 && server_->connections() != wanted; ++i)
-      io_.run_for(std::chrono::milliseconds(5));
+    for (int i = 0; i < 1000 && server_->connections() != wanted; ++i) turn_for(std::chrono::milliseconds(5));
     return server_->connections();
   };
   serve(k_roomy);
@@ -769,14 +771,14 @@ TEST_F(HttpServerTest, WhatWasAskedBeforeADrainIsAnsweredAndNothingAfterIsRead) 
   EXPECT_THAT(answer, HasSubstr("GET /b"));
   EXPECT_THAT(answer, HasSubstr("Connection: close"));
   for (int turns = 0; turns < 100 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 
 TEST_F(HttpServerTest, WhoHasOnlyJustConnectedCanStillAskDuringADrain) {
   serve({16, 16});
   const UniqueFd fresh = connect();
-  io_.run_for(std::chrono::milliseconds(1));
+  turn_for(std::chrono::milliseconds(1));
   server_->drain();
   send(fresh, "GET /a HTTP/1.1\r\nHost: fob\r\n\r\n");
   EXPECT_THAT(receive(fresh), HasSubstr("GET /a"));
@@ -785,10 +787,10 @@ TEST_F(HttpServerTest, WhoHasOnlyJustConnectedCanStillAskDuringADrain) {
 TEST_F(HttpServerTest, ASilentConnectionDoesNotHoldUpADrain) {
   serve({16, 16});
   const UniqueFd silent = connect();
-  io_.run_for(std::chrono::milliseconds(1));
+  turn_for(std::chrono::milliseconds(1));
   server_->drain();
   for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 
@@ -799,7 +801,7 @@ TEST_F(HttpServerTest, AReaderOfEventsIsToldToComeAgainByADrain) {
   EXPECT_THAT(receive(reader), HasSubstr("text/event-stream"));
   server_->drain();
   for (int turns = 0; turns < 100 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 
@@ -877,7 +879,7 @@ TEST_F(HttpServerTest, ClientsThatLeaveInTheMidstOfAnAnswerAreForgotten) {
     send(fd, request);
     fd.reset();
     for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
-      io_.run_for(std::chrono::milliseconds(1));
+      turn_for(std::chrono::milliseconds(1));
     EXPECT_EQ(server_->connections(), 0U) << request;
   }
   EXPECT_EQ(server_->traffic().page_readers, 0U);
@@ -895,7 +897,7 @@ TEST_F(HttpServerTest, WhoSendsOnAfterARefusalIsHeardForAWhileOnly) {
   for (int turns = 0; turns < 2000 && server_->connections() > 0; ++turns) {
     const ssize_t sent = ::send(fd.get(), much.data(), much.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) taken += static_cast<std::size_t>(sent);
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   }
   EXPECT_EQ(server_->connections(), 0U);
   EXPECT_GE(taken, 1024U * 1024);
@@ -920,7 +922,7 @@ TEST_F(HttpServerTest, AUserWithFewConnectionsKeepsThemWhereAnotherHasMany) {
   if (::seteuid(65534) != 0) GTEST_SKIP() << "to be somebody else is for root";
   const auto quiet = connect();
   ASSERT_EQ(::seteuid(0), 0);
-  io_.run_for(std::chrono::milliseconds(2));
+  turn_for(std::chrono::milliseconds(2));
   std::vector<UniqueFd> crowd;
   for (int i = 0; i < 6; ++i) {
     crowd.push_back(connect());
@@ -949,7 +951,7 @@ TEST_F(HttpServerTest, WaitsWithNewConnectionsWhileThereAreNoDescriptors) {
   const auto fd = connect();
   send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
   std::optional<test::FewDescriptors> none(std::in_place);
-  io_.run_for(std::chrono::milliseconds(20));
+  turn_for(std::chrono::milliseconds(20));
   EXPECT_EQ(server_->connections(), 0U);
   none.reset();
   EXPECT_THAT(log_.str(), HasSubstr("cannot accept connections: Too many open files"));
@@ -960,11 +962,11 @@ TEST_F(HttpServerTest, GivesUpASilentConnectionWhereThereAreNoDescriptors) {
   if (!test::k_can_lack_descriptors) GTEST_SKIP() << "a sanitizer takes them too";
   serve(k_roomy);
   const auto silent = connect();
-  io_.run_for(std::chrono::milliseconds(2));
+  turn_for(std::chrono::milliseconds(2));
   const auto fd = connect();
   send(fd, "GET /x HTTP/1.1\r\nHost: fob\r\n\r\n");
   std::optional<test::FewDescriptors> none(std::in_place);
-  io_.run_for(std::chrono::milliseconds(20));
+  turn_for(std::chrono::milliseconds(20));
   none.reset();
   EXPECT_THAT(receive(fd), HasSubstr("GET /x"));
   EXPECT_TRUE(closed(silent));
@@ -978,7 +980,7 @@ class PageConnectionTest : public HttpServerTest {
     auto fd = connect();
     send(fd, "GET " + target + " HTTP/1.1\r\nHost: fob\r\nConnection: Upgrade\r\nUpgrade: a-page\r\n\r\n");
     for (int turns = 0; turns < 1000 && server_->traffic().page_readers == 0; ++turns)
-      io_.run_for(std::chrono::milliseconds(1));
+      turn_for(std::chrono::milliseconds(1));
     return fd;
   }
   // What lies there, with a descriptor or without.
@@ -1027,19 +1029,19 @@ TEST_F(PageConnectionTest, EndsWithItsReader) {
   const EventSinkPtr kept = page_reader;
   fd.reset();
   for (int turns = 0; turns < 1000 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
   EXPECT_FALSE(kept->nudge());
 }
 
 TEST_F(PageConnectionTest, IsKeptAndCountsUntilItsDescriptorIsFetched) {
   const auto fd = ask("/short-page");
-  io_.run_for(std::chrono::milliseconds(50));
+  turn_for(std::chrono::milliseconds(50));
   EXPECT_EQ(server_->connections(), 1U) << "though there is nothing more to say";
   EXPECT_EQ(server_->traffic().page_readers, 1U);
   EXPECT_EQ(fetch(fd).second, 1U);
   for (int turns = 0; turns < 3000 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 
@@ -1047,7 +1049,7 @@ TEST_F(PageConnectionTest, ThatIsNotFetchedDoesNotHoldUpADrain) {
   const auto fd = ask("/short-page");
   server_->drain();
   for (int turns = 0; turns < 3000 && server_->connections() > 0; ++turns)
-    io_.run_for(std::chrono::milliseconds(1));
+    turn_for(std::chrono::milliseconds(1));
   EXPECT_EQ(server_->connections(), 0U);
 }
 

@@ -65,7 +65,7 @@ TEST_F(SupervisionTest, SaysOnceWhatChangedHoweverMuchStirs) {
   std::vector<std::string> all;
   turn_until_heard(1, all);
   supervision.stirred();
-  io_.run_for(100ms);
+  test::turn_for(io_, 100ms);
   EXPECT_THAT(all, ElementsAre(HasSubstr("unreachable: no network")));
   EXPECT_THAT(heard(), IsEmpty()) << "it is as it was";
 }
@@ -81,7 +81,7 @@ TEST_F(SupervisionTest, FeedsTheWatchdogForAsLongAsItServes) {
   supervision.stirred();
   supervision.end();
   heard();
-  io_.run_for(100ms);
+  test::turn_for(io_, 100ms);
   EXPECT_THAT(heard(), IsEmpty()) << "nothing after the end, be it under way";
 }
 
@@ -101,7 +101,7 @@ TEST_F(SupervisionTest, AManagerThatDoesNotHearIsALineOfTheLogAndNothingElse) {
   Supervision supervision(io_, service, *broker, logged_.log);
   manager_.go_away();
   supervision.begin();
-  io_.run_for(50ms);
+  test::turn_for(io_, 50ms);
   EXPECT_THAT(logged_.str(), HasSubstr("systemd could not be told"));
   EXPECT_THAT(logged_.str(), HasSubstr("FOB_EVENT=unheard-by-systemd"));
   supervision.end();
