@@ -81,9 +81,16 @@ class BrokerTest : public ::testing::Test {
     ++exchanges_;
     const auto here = std::make_shared<Count>(at_once_);
     most_at_once_ = std::max(most_at_once_, at_once_);
-    asio::steady_timer moment(io_, hang_ ? std::chrono::milliseconds(1h) : 5ms);
-    if (pause_) co_await moment.async_wait(asio::as_tuple(asio::use_awaitable));
+    asio::steady_timer moment(io_, 5ms);
+    asio::steady_timer& end = hang_ ? let_go_ : moment;
+    if (pause_) co_await end.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return next_answer();
+  }
+
+  // Ends those exchanges that hang.
+  void let_go() {
+    hang_ = false;
+    let_go_.cancel();
   }
 
   wire::ExchangeAnswer next_answer() {
@@ -145,6 +152,7 @@ class BrokerTest : public ::testing::Test {
   test::FixedRandom random_{0.5};
   test::RecordedLog logged_{clock_};
   asio::io_context io_{1};
+  asio::steady_timer let_go_{io_, 1h};
   int exchanges_ = 0;
   int at_once_ = 0, most_at_once_ = 0;
   bool hang_ = false;

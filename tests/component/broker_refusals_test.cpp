@@ -29,6 +29,7 @@ class BrokerRefusalsTest : public BrokerTest {
   }
   // What an app's request is answered that waits while `text` becomes the configuration.
   Response answered_after(Broker& broker, Request request, const std::string& text) {
+    hang_ = true;
     std::optional<Response> answer;
     const Handler handler = app_interface(broker, clock_);
     asio::co_spawn(io_, handler(std::move(request)),
@@ -36,6 +37,7 @@ class BrokerRefusalsTest : public BrokerTest {
     io_.poll();
     EXPECT_FALSE(answer) << "it did not wait";
     EXPECT_TRUE(reload_with(broker, text));
+    let_go();
     run_until([&] { return answer.has_value(); });
     return answer.value();
   }

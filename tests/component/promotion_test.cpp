@@ -4,6 +4,7 @@
 
 #include "ipc/base/file.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/turns.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -92,7 +93,7 @@ TEST_F(PromotionTest, OneThatIsGivenUpIsEndedAndReaped) {
   bool ended = false;
   auto end = [&](std::exception_ptr, const PromotionOutcome&) { ended = true; };
   boost::asio::co_spawn(io_, promote("p", 7), boost::asio::bind_cancellation_slot(give_up.slot(), end));
-  io_.run_for(100ms);
+  test::turn_for(io_, 100ms);
   EXPECT_FALSE(ended);
   give_up.emit(boost::asio::cancellation_type::terminal);
   io_.run();

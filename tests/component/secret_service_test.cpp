@@ -282,10 +282,10 @@ TEST_F(SecretServiceTest, AnotherLockedCollectionHindersNothingThatIsFound) {
 TEST_F(SecretServiceTest, AHungKeyringEndsWithinTheLimit) {
   ASSERT_TRUE(records_.replace("prod", record_of("secret")));
   session_.stop_keyring();
-  auto impatient = store_at(k_state, 300ms);
+  auto impatient = store_at(k_state, 1s);
   const auto start = std::chrono::steady_clock::now();
-  expect_refused(impatient, "the keyring (secret service) did not answer within 300 ms");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 8s);
+  expect_refused(impatient, "the keyring (secret service) did not answer within 1 s");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 20s);
   session_.continue_keyring();
   EXPECT_EQ(secret_in(records_, "prod"), "secret");
 }

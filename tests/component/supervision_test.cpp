@@ -43,6 +43,7 @@ class SupervisionTest : public BrokerTest {
 };
 
 TEST_F(SupervisionTest, SaysHowItIsAndThenThatItIsReady) {
+  hang_ = true;
   const auto service = manager_.seen_by();
   const auto broker = make_broker();
   Supervision supervision(io_, service, *broker, logged_.log);

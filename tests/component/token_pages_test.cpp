@@ -128,9 +128,11 @@ TEST_F(TokenPagesTest, GoOnWithAProfileThatIsConfiguredAnew) {
   begin();
   const Response reader = page();
   const auto mapped = map(reader);
+  hang_ = true;
   ASSERT_TRUE(reload_with(*broker_, "[profile.p]\nscopes = [\"other\"]\n"));
   io_.poll();
   EXPECT_EQ(mapped->token(), "") << "a token for other scopes is none";
+  let_go();
   settle();
   io_.poll();
   EXPECT_EQ(mapped->token(), "token-2");

@@ -4,6 +4,7 @@
 #include "daemon/broker/promotion_socket.hpp"
 #include "tests/support/fake_unit.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/support/turns.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -152,7 +153,7 @@ TEST_F(UnitSocketsTest, OneThatIsGivenUpSeesItsConnectionClosed) {
   auto end = [&](std::exception_ptr, const wire::ExchangeAnswer&) { ended = true; };
   boost::asio::co_spawn(io_, ask({"p", wire::Slot::current}),
                         boost::asio::bind_cancellation_slot(give_up.slot(), end));
-  io_.run_for(100ms);
+  test::turn_for(io_, 100ms);
   EXPECT_FALSE(ended);
   give_up.emit(boost::asio::cancellation_type::terminal);
   io_.run();
@@ -189,8 +190,10 @@ TEST_F(UnitSocketsTest, APromotionWithoutAnAnswerHasFailed) {
   EXPECT_THAT(promotion().detail, HasSubstr("there is no fob-promote.socket"));
   const FakeUnit unit(promoter(), {FakeUnit::answer("hello\n"), FakeUnit::flood(), FakeUnit::silence(),
                                    FakeUnit::end(), FakeUnit::end(), FakeUnit::end()});
-  for (const auto* words : {"this is not JSON", "no whole answer", "said nothing", "gives no answer"}) {
-    const auto outcome = promotion(1s);
+  const std::vector<std::pair<std::string, std::chrono::milliseconds>> endings = {
+      {"this is not JSON", 30s}, {"no whole answer", 30s}, {"said nothing", 1s}, {"gives no answer", 30s}};
+  for (const auto& [words, deadline] : endings) {
+    const auto outcome = promotion(deadline);
     EXPECT_EQ(outcome.outcome, core::Promotion::failed);
     EXPECT_THAT(outcome.detail, HasSubstr(words));
   }
