@@ -129,7 +129,6 @@ def test_a_name_that_cannot_be_one_is_told_from_one_that_is_not_known(command):
 
 
 def test_a_rejected_token_is_replaced(sandbox, enrolled, run):
-    sandbox.settings(lifetime_s=20)
     enrolled.start()
     app = run("", enrolled.app.path)
     old = app.get()[0]
@@ -218,7 +217,7 @@ def test_a_fresher_token_is_fetched_for_a_min_ttl(sandbox, enrolled, run):
     old = app.get()[0]
     time.sleep(2.5)  # a tenth of its life must be over
     text, _, expires_in_ms = app.get(min_ttl_ms=18_500)
-    assert text != old and expires_in_ms > 17_500
+    assert text != old and expires_in_ms > 16_500, "more than was left of the old one"
 
 
 def test_a_unity_project_can_bring_its_own_libfob(serving, tmp_path):

@@ -415,11 +415,11 @@ def test_a_removal_keeps_the_credential_for_an_installation_to_come(enrolled):
 def test_a_loop_that_stands_still_is_restarted(enrolled):
     drop_in = "/run/systemd/system/fob.service.d/short.conf"
     enrolled.must("install", "--directory", "/run/systemd/system/fob.service.d")
-    enrolled.machine.write(drop_in, "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n")
+    enrolled.machine.write(drop_in, "[Service]\nWatchdogSec=6\nTimeoutAbortSec=1\n")
     enrolled.must("systemctl", "daemon-reload")
     enrolled.must("systemctl", "restart", "fob.service")
     before = enrolled.main_pid()
-    time.sleep(3)
+    time.sleep(7)
     assert enrolled.main_pid() == before, "one that turns is left alone"
     enrolled.must("systemctl", "kill", "--signal=STOP", "--kill-who=main", "fob.service")
     wait_until(lambda: enrolled.main_pid() not in ("0", before), "a fobd that turns")

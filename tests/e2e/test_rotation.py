@@ -24,7 +24,7 @@ PROFILE = "prod-query"
 # Date has whole seconds; test_faults.py says more.
 GRAIN, LATENCY = 1, 0.5
 # Seconds. What a refresh leaves of it (15 % and more) is enough for two exchanges where the machine is busy.
-NO_GAP_LIFETIME = 10
+NO_GAP_LIFETIME = 14
 
 
 def rotate(installation, credential, *flags):
@@ -238,7 +238,7 @@ def test_the_alarm_is_over_once_a_valid_credential_is_there(sandbox, enrolled):
 
 
 def test_the_alarm_comes_before_apps_lose_the_token_and_they_have_it_to_its_end(sandbox, enrolled):
-    sandbox.settings(lifetime_s=5)
+    sandbox.settings(lifetime_s=10)
     enrolled.start()
     assert enrolled.app.token()[0] == 200
     with Asking(enrolled) as app:
@@ -305,10 +305,10 @@ def test_a_previous_credential_that_works_is_offered_and_taken_by_a_rollback(san
 
 
 def test_a_staged_credential_that_works_is_offered_and_taken_by_a_promotion(sandbox, enrolled):
-    sandbox.settings(lifetime_s=3)
     enrolled.start()
     assert enrolled.app.token()[0] == 200
     cut_off_a_rotation(sandbox, enrolled, sandbox.create_credential())
+    sandbox.settings(lifetime_s=3)
     assert enrolled.fob("refresh").returncode == 0 and enrolled.status()["credential_version"] == 1
     sandbox.deactivate(enrolled.credential)
     assert offered_everywhere(enrolled, "fob credential promote prod-query")

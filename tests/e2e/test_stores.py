@@ -363,7 +363,7 @@ def test_what_hangs_is_waited_for_only_so_long(desktop, keyring, who):
 
 
 def test_a_move_there_and_back_is_not_noticed_by_apps_and_leaves_no_copy(sandbox, keyring, vault):
-    sandbox.settings(lifetime_s=4)
+    sandbox.settings(lifetime_s=10)
     assert vault.refreshed() and vault.rotate(vault.second).returncode == 0
     file = vault.state / "vault" / f"{PROFILE}.vault"
     with Asking(vault) as app:
