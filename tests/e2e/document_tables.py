@@ -27,6 +27,7 @@ CANNOT_BE_RUN = {
     "./check coverage": "it is what runs the tests",
     "./check mutants": "it takes half an hour, and is asked for by name",
     "./check soak": "it takes half an hour; test_soak.py is half a minute of it",
+    "./check fuzz": "it builds for some minutes, and is asked for by name; each target runs for a moment in asan's tests too",
     "./bench": "it takes half an hour of a quiet machine; bench.harness sees that its parts run",
     "./bench page": "the same",
     ".ci/install build": "it installs packages from the network; ./check begins with it",
