@@ -39,17 +39,34 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+// Where a symbolic link of /proc leads to; nothing, with errno, where it cannot be read.
+std::optional<std::string> target_of(const std::string& link) {
+  std::string target(wire::k_max_path + 1, '\0');
+  const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+  if (size < 0) return std::nullopt;
+  target.resize(static_cast<std::size_t>(size));
+  return target;
+}
+
+// A file on a mount of another namespace is named from that namespace's root (d_path in the kernel). The
+// system's own root may be below it: systemd-nspawn in a chroot moves it there, and so does `runc
+// --no-pivot`.
+std::string below_the_systems_root(const std::string& path) {
+  const auto root = target_of("/proc/1/root");
+  return root && path.starts_with(*root + "/") ? path.substr(root->size()) : path;
+}
+
 wire::Testimony path_of(int program, const struct stat& facts) {
-  std::string path(wire::k_max_path + 1, '\0');
-  const ssize_t size = ::readlink(link_of(program).c_str(), path.data(), path.size());
-  if (size < 0) return unknown(with_errno("its program's path cannot be read"));
-  path.resize(static_cast<std::size_t>(size));
-  if (!wire::is_plain_path(path)) return unknown("its program's path is too long, or is not plain text");
-  struct stat here {};
-  if (::stat(path.c_str(), &here) != 0 && errno != ENOENT && errno != ENOTDIR)
-    return unknown(with_errno("fob-witness cannot look at " + path));
-  if (!same_file(here, facts)) return unknown(k_replaced);
-  return known(std::move(path));
+  const auto target = target_of(link_of(program));
+  if (!target) return unknown(with_errno("its program's path cannot be read"));
+  if (!wire::is_plain_path(*target)) return unknown("its program's path is too long, or is not plain text");
+  for (const auto& path : {*target, below_the_systems_root(*target)}) {
+    struct stat here {};
+    if (::stat(path.c_str(), &here) != 0 && errno != ENOENT && errno != ENOTDIR)
+      return unknown(with_errno("fob-witness cannot look at " + path));
+    if (same_file(here, facts)) return known(path);
+  }
+  return unknown(k_replaced);
 }
 
 // The hash of what `file` holds; nothing, with errno, where it cannot be read.
