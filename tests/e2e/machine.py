@@ -28,8 +28,20 @@ SYSTEM_CALLS = ("@keyring bpf perf_event_open memfd_secret landlock_create_rules
                 "landlock_restrict_self")
 TPM_PORT = 2321
 # nspawn looks at the host's cgroups, which a chroot may not have mounted: then in a mount namespace of its own.
-WITH_CGROUPS = ["unshare", "--mount", "sh", "-c",
-                "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup; exec \"$@\"", "sh"]
+# All machines share the control groups below the one they are started in: two that had a fob.service at a time removed
+# it from each other. So each is started in one of its own, where there may be such.
+WITH_CGROUPS = ["unshare", "--mount", "sh", "-c", """
+    mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+    groups=/sys/fs/cgroup
+    [ -e $groups/cgroup.procs ] || groups=$groups/unified
+    own=$groups/$0
+    if [ "$1" = end ]; then
+      find $own -depth -type d -exec rmdir {} + 2>/dev/null
+      exit 0
+    fi
+    mkdir $own 2>/dev/null && echo $$ 2>/dev/null >$own/cgroup.procs
+    exec "$@"
+"""]
 
 
 def reason_to_skip(*programs):
@@ -103,9 +115,10 @@ class Machine:
         storage = [f"--directory={disk.root}"] if disk else [f"--directory={make_root()}", "--volatile=overlay"]
         if share:
             storage.append(f"--bind-ro={share}:/opt/share")
+        self.name = f"fob-{uuid.uuid4().hex[:12]}"
         self.console = open(self.directory / "console", "ab")
         self.nspawn = subprocess.Popen(
-            [*WITH_CGROUPS, "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine=fob-{uuid.uuid4().hex[:12]}",
+            [*WITH_CGROUPS, self.name, "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine={self.name}",
              *storage, f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
              "--keep-unit", "--private-network", "--console=pipe", "--capability=all",
              f"--system-call-filter={SYSTEM_CALLS}", *settings],
@@ -186,4 +199,5 @@ class Machine:
         except subprocess.TimeoutExpired:
             self.nspawn.kill()  # which takes the machine's init with it
             self.nspawn.wait()
+        subprocess.run([*WITH_CGROUPS, self.name, "end"], check=False)
         self.console.close()
