@@ -144,7 +144,7 @@ class BrokerTest : public ::testing::Test {
 
   // Lets the loop run until `done`, or until nothing happens any more for a while.
   void run_until(const std::function<bool()>& done) {
-    while (!done() && io_.run_one_for(30s) > 0) continue;
+    while (!done() && io_.run_one_for(1s) > 0) continue;
   }
 
   test::TempDirectory directory_;

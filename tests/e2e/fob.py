@@ -17,20 +17,17 @@ from expiry import expiry_of
 BIN = Path(os.environ["FOB_BIN"])
 # Long enough for a sanitizer's build on a busy machine; nothing waits this long when all is well.
 PATIENCE = 60
-# How the reason begins while an attempt is under way.
-NOT_YET = "the authority has not answered yet"
 
 
 def wait_until(condition, what, patience=PATIENCE):
     """Polls until `condition()` is true. For what has no event of its own, such as another process's start."""
     end = time.monotonic() + patience
-    while True:
-        last = time.monotonic() >= end  # looked at once more, should this process have stood still meanwhile
+    while time.monotonic() < end:
         value = condition()
         if value:
             return value
-        assert not last, f"waited {patience} s in vain: {what}"
         time.sleep(0.02)
+    raise AssertionError(f"waited {patience} s in vain: {what}")
 
 
 class Sandbox:

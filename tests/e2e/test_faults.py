@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from expiry import expiry_of
-from fob import NOT_YET, App, Installation, Sandbox, wait_until
+from fob import App, Installation, Sandbox, wait_until
 
 LIFETIME = 3
 # Date has whole seconds, so up to one of the lifetime may be over by the time it is read: fob does not count on it.
@@ -38,6 +38,7 @@ AT_ONCE = 5 if os.environ.get("FOB_SANITIZED") else 10
 
 REJECTED, ERROR, UNREACHABLE = ("urn:fob:" + name for name in (
     "credential-rejected", "authority-error", "authority-unreachable"))
+NOT_YET = "the authority has not answered yet"
 
 
 class Fault(NamedTuple):

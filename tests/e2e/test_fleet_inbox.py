@@ -113,7 +113,7 @@ def test_the_watcher_takes_what_is_renamed_into_the_inbox(device, sandbox, opera
         for serial in (1, 2):
             bundle, client = bundle_of(sandbox, operator, serial)
             device.drop(bundle)
-            wait_until(lambda: device.served_client() == client, "it is taken")
+            wait_until(lambda: device.served_client() == client, "it is taken", 5)
             wait_until(lambda: names_in(device.inbox) == [], "it is cleared away")
     assert serials(device, "applied") == [1, 2]
 
@@ -122,7 +122,7 @@ def test_the_watcher_takes_what_lay_there_before_it_came(device, sandbox, operat
     bundle, client = bundle_of(sandbox, operator, 1)
     device.drop(bundle)
     with device.watch():
-        wait_until(lambda: device.served_client() == client, "it is taken")
+        wait_until(lambda: device.served_client() == client, "it is taken", 5)
 
 
 def test_a_bundle_that_is_still_being_written_is_left_until_it_is_whole(device, sandbox, operator):
@@ -133,11 +133,11 @@ def test_a_bundle_that_is_still_being_written_is_left_until_it_is_whole(device, 
         with open(device.inbox / "slow", "wb", 0) as copying:
             copying.write(content[:100])
             device.drop(quick)  # has the watcher look
-            wait_until(lambda: device.served_client() == quick_client, "the quick one is taken")
+            wait_until(lambda: device.served_client() == quick_client, "the quick one is taken", 5)
             watcher.wait_for("slow is still being written")
             wait_until(lambda: names_in(device.inbox) == ["slow"], "the quick one is cleared away")
             copying.write(content[100:])
-        wait_until(lambda: device.served_client() == slow_client, "the slow one is taken")
+        wait_until(lambda: device.served_client() == slow_client, "the slow one is taken", 5)
         wait_until(lambda: names_in(device.inbox) == [], "it is cleared away")
     assert serials(device, "refused") == [] and serials(device, "applied") == [1, 2]
 
@@ -158,7 +158,7 @@ def test_the_watcher_survives_what_is_no_bundle(device, sandbox, operator):
         os.mkfifo(device.inbox / "fifo")
         (device.inbox / "link").symlink_to("/etc/passwd")
         device.drop(bundle)
-        wait_until(lambda: device.served_client() == client, "the bundle among them is taken")
+        wait_until(lambda: device.served_client() == client, "the bundle among them is taken", 5)
         wait_until(lambda: names_in(device.inbox) == [], "all are cleared away")
     assert {r["reason"] for r in device.receipts() if r["outcome"] == "refused"} <= {"malformed", "unreadable"}
 
@@ -169,7 +169,7 @@ def test_a_bundle_that_waits_is_taken_when_its_time_comes(device, sandbox, opera
         device.drop(bundle)
         watcher.wait_for("waiting")
         assert device.served_client() == device.credential["clientId"] and names_in(device.inbox) == ["bundle-1"]
-        wait_until(lambda: device.served_client() == client, "its time comes")
+        wait_until(lambda: device.served_client() == client, "its time comes", 17)
         wait_until(lambda: names_in(device.inbox) == [], "it is cleared away")
     assert serials(device, "applied") == [1]
 
@@ -181,7 +181,7 @@ def test_a_later_wave_is_taken_by_itself(device, sandbox, operator, tmp_path):
     with device.watch(), other.watch():
         for one in (device, other):
             one.drop(bundle)
-        wait_until(lambda: all(serials(d, "applied") == [1] for d in (device, other)), "both have taken it")
+        wait_until(lambda: all(serials(d, "applied") == [1] for d in (device, other)), "both have taken it", 22)
     waited = [d for d in (device, other) if serials(d, "waiting") == [1]]
     assert len(waited) == 1 and waited[0].receipt("waiting")["reason"] == "later-wave"
 

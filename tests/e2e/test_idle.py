@@ -32,7 +32,7 @@ def sockets_off_unix(pid):
 
 def rest(daemon, seconds):
     """Wakeups within so many seconds, once all that was under way has come to its end."""
-    time.sleep(7)  # memory is given back some seconds after the last stir
+    time.sleep(3)
     before = switches(daemon.pid)
     time.sleep(seconds)
     return switches(daemon.pid) - before

@@ -115,7 +115,7 @@ def test_while_the_daemon_is_away_what_it_left_is_used_until_it_dies_and_no_long
     runs = app.end()
     assert_went_on([run for run in runs if run[0] == OK])
     away = next(run for run in runs if run[0] == 3)
-    assert away[2] > expiry_of(left) - 3 and away[5] < 8, "it waits for a daemon for as long as it was told to"
+    assert away[2] > expiry_of(left) - 3 and away[5] < 6, "it waits for a daemon for as long as it was told to"
 
 
 @pytest.mark.skipif(skipped_because is not None, reason=str(skipped_because))

@@ -3,18 +3,14 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from fob import NOT_YET
-
 
 def test_an_app_gets_a_token_that_the_api_accepts(sandbox, enrolled):
-    began = time.monotonic()
     enrolled.start()
     status, answer = enrolled.app.token()
-    age = time.monotonic() - began
     assert status == 200
     assert set(answer) == {"access_token", "token_type", "expires_in", "expires_at", "profile", "scopes", "fingerprint"}
     assert answer["token_type"] == "Bearer" and answer["profile"] == "prod-query" and answer["scopes"] == ["query"]
-    assert 298 - age <= answer["expires_in"] <= 300
+    assert 297 <= answer["expires_in"] <= 300
     assert sandbox.call_api(answer["access_token"]) == 200
     assert sandbox.call_api(answer["access_token"], "DELETE", "/v1/vps/map/7") == 403
 
@@ -50,6 +46,7 @@ def test_text_plain_is_the_bare_token(enrolled):
 
 
 def test_a_rejected_token_is_replaced_once_for_all_who_report_it(sandbox, enrolled):
+    sandbox.settings(lifetime_s=20)
     enrolled.start()
     old = enrolled.app.token()[1]
     report = {"profile": "prod-query", "fingerprint": old["fingerprint"]}
@@ -61,7 +58,7 @@ def test_a_rejected_token_is_replaced_once_for_all_who_report_it(sandbox, enroll
     assert sandbox.exchanges() == 2
     report["fingerprint"] = new.pop()
     status, headers, text = enrolled.app.request("POST", "/v1/token/rejected", report)
-    assert status == 429 and json.loads(text)["type"] == "urn:fob:too-many-requests" and int(headers["Retry-After"]) <= 30
+    assert status == 429 and json.loads(text)["type"] == "urn:fob:too-many-requests" and int(headers["Retry-After"]) <= 2
     assert sandbox.exchanges() == 2, "or each call of an app whose token is refused for another reason would be an exchange"
 
 
@@ -72,13 +69,10 @@ def test_a_token_still_valid_is_served_while_the_authority_fails_and_then_the_re
     sandbox.fault("status", status=500)
     token = enrolled.app.token()[1]["access_token"]
     served_last = None
-    end = time.monotonic() + 15
+    end = time.monotonic() + 9
     while time.monotonic() < end:
         status, answer = enrolled.app.living_token(sandbox)
         if status != 200:
-            # An attempt may be under way when it dies.
-            if answer["detail"].startswith(NOT_YET):
-                continue
             break
         served_last = time.monotonic()
         assert answer["access_token"] == token
