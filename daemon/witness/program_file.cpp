@@ -60,13 +60,14 @@ wire::Testimony path_of(int program, const struct stat& facts) {
   const auto target = target_of(link_of(program));
   if (!target) return unknown(with_errno("its program's path cannot be read"));
   if (!wire::is_plain_path(*target)) return unknown("its program's path is too long, or is not plain text");
+  std::string why = k_replaced;
   for (const auto& path : {*target, below_the_systems_root(*target)}) {
     struct stat here {};
-    if (::stat(path.c_str(), &here) != 0 && errno != ENOENT && errno != ENOTDIR)
-      return unknown(with_errno("fob-witness cannot look at " + path));
-    if (same_file(here, facts)) return known(path);
+    const bool seen = ::stat(path.c_str(), &here) == 0;
+    if (seen && same_file(here, facts)) return known(path);
+    if (!seen && errno != ENOENT && errno != ENOTDIR) why = with_errno("fob-witness cannot look at " + path);
   }
-  return unknown(k_replaced);
+  return unknown(why);
 }
 
 // The hash of what `file` holds; nothing, with errno, where it cannot be read.

@@ -63,22 +63,37 @@ int live_as_a_system(const std::string& root, const std::string& program) {
   return found;
 }
 
-TEST(ProgramFile, IsKnownWhereTheSystemsRootIsNotThatOfItsNamespace) {
-  const test::TempDirectory directory;
-  const std::string root = directory.path(), program = std::filesystem::canonical("/bin/sleep");
+int looked_for_below_a_moved_root(const std::string& root, const std::string& program) {
   const pid_t outer = ::fork();
-  if (outer == 0) {
-    if (::unshare(CLONE_NEWNS | CLONE_NEWPID) != 0 ||
-        ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("/", root.c_str(), nullptr, MS_BIND, nullptr) != 0)
-      ::_exit(k_cannot_be_tried);
-    const pid_t first = ::fork();
-    if (first == 0) ::_exit(live_as_a_system(root, program));
-    ::_exit(status_of(first));
+  if (outer != 0) return status_of(outer);
+  if (::unshare(CLONE_NEWNS | CLONE_NEWPID) != 0 ||
+      ::mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("/", root.c_str(), nullptr, MS_BIND, nullptr) != 0)
+    ::_exit(k_cannot_be_tried);
+  const pid_t first = ::fork();
+  if (first == 0) ::_exit(live_as_a_system(root, program));
+  ::_exit(status_of(first));
+}
+
+class ProgramFile : public testing::Test {
+ protected:
+  void expect_known() const {
+    const int status = looked_for_below_a_moved_root(directory_.path(), program_);
+    if (status == k_cannot_be_tried) GTEST_SKIP() << "mounts and namespaces are for root to make";
+    EXPECT_EQ(status, k_found);
   }
-  const int status = status_of(outer);
-  if (status == k_cannot_be_tried) GTEST_SKIP() << "mounts and namespaces are for root to make";
-  EXPECT_EQ(status, k_found);
+
+  const test::TempDirectory directory_;
+  const std::filesystem::path program_ = std::filesystem::canonical("/bin/sleep");
+};
+
+TEST_F(ProgramFile, IsKnownWhereTheSystemsRootIsNotThatOfItsNamespace) { expect_known(); }
+
+TEST_F(ProgramFile, IsKnownThereAlsoWhereItsOtherNameCannotBeLookedAt) {
+  // In the system, the program's name from the namespace's root leads here.
+  const std::string top = *std::next(program_.begin());
+  std::filesystem::create_symlink(top, directory_.path() / top);
+  expect_known();
 }
 
 }  // namespace
