@@ -67,7 +67,7 @@ class Place(Session):
         return self.shells[name]
 
     def begun(self, start, name):
-        """Once more where systemd itself could not start the unit, as happens on a busy machine."""
+        """Once more where systemd itself could not start the unit, as happens to machines that share control groups (machine.py)."""
         try:
             return Shell(start, self.path(""))
         except AssertionError as failure:

@@ -64,11 +64,13 @@ def test_a_stream_tells_the_state_at_once_and_each_new_token(sandbox, enrolled):
 
 
 def test_a_stream_tells_when_there_is_no_token_any_more_and_when_there_is_one_again(sandbox, enrolled):
-    sandbox.settings(lifetime_s=3)
+    sandbox.settings(lifetime_s=6)
     enrolled.start()
     stream = Stream(enrolled)
     stream.await_event("token")
     sandbox.fault("status", status=503)
+    # The reason is known long before the token dies, however slow an exchange is.
+    assert "503" in enrolled.fob("refresh").stderr
     died = stream.await_event("unavailable", 1 + stream.names().count("unavailable"))
     assert died["type"] == "urn:fob:authority-error" and died["profile"] == "prod-query" and died["retry_after"] >= 1
     # To the instant: a token that is dead is not what the last event said.

@@ -247,7 +247,7 @@ def test_another_user_is_kept_out_by_the_sockets_mode_and_then_by_who_it_is(devi
     assert device.ask("prod-query", [request("prod-query")], user=65534)[0] in CLOSED
     wait_until(lambda: told in device.journal() or device.journal().count(not_started) > failures, "the exchanger tells who asked")
     if told not in device.journal():
-        # A busy machine's systemd could not start the unit, which closes the connection as well.
+        # systemd could not start the unit (machines that share control groups, machine.py), which closes the connection as well.
         assert device.ask("prod-query", [request("prod-query")], user=65534)[0] in CLOSED
         wait_until(lambda: told in device.journal(), "the exchanger tells who asked")
     assert device.exchanges() == before

@@ -359,7 +359,7 @@ def check(load, device, exchanges):
 
 
 def restart(device):
-    """Restarts fobd. Where systemd itself could not start it, as happens on a busy machine, Restart= does, and all holds the same."""
+    """Restarts fobd. Where systemd itself could not (machines that share control groups, machine.py), Restart= does, and all holds the same."""
     done = device.machine.enter("systemctl", "restart", "fob.service")
     if done.returncode:
         assert "status=219/CGROUP" in device.journal("--unit=fob.service", "--lines=12"), (done.stderr, device.journal())
