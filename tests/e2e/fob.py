@@ -208,3 +208,7 @@ class Installation:
     def status(self, profile="prod-query"):
         report = json.loads(self.control.request("GET", "/v1/status")[2])
         return next(p for p in report["profiles"] if p["name"] == profile)
+
+    def await_failure(self):
+        """Until an exchange has failed; before, an app that does not wait for it is told that there is no answer yet."""
+        wait_until(lambda: self.status()["failing"], "an exchange fails")

@@ -189,6 +189,7 @@ def test_over_tls_a_device_in_another_year_is_told_to_set_its_clock_and_recovers
     sandbox.admin("POST", "/stats/reset")
     device.turn_to(YEARS[year])
     device.start()
+    device.await_failure()
     status, headers, text = device.app.request("GET", "/v1/token?wait=1")
     answer = json.loads(text)
     assert (status, answer["type"]) == (503, "urn:fob:clock-wrong")

@@ -85,6 +85,7 @@ def test_a_certificate_that_is_wrong_is_named_with_its_mend(flawed, installation
     # The first credential of a profile is kept, since its secret is shown only once; the reason is told.
     assert done.returncode == 0 and "untested" in done.stderr
     installation.start()
+    installation.await_failure()
     status, answer = installation.app.token("?wait=1")
     kind = "clock-wrong" if words == ["clock"] else "authority-unreachable"
     assert (status, answer["type"]) == (503, f"urn:fob:{kind}")
@@ -100,6 +101,7 @@ def test_an_authority_that_is_not_there_is_named(tmp_path, installation):
     done = try_enrolling(installation, {"clientId": "a", "clientSecret": "b" * 32})
     assert done.returncode == 0 and "127.0.0.1" in done.stderr and "untested" in done.stderr
     installation.start()
+    installation.await_failure()
     status, answer = installation.app.token("?wait=1")
     assert (status, answer["type"]) == (503, "urn:fob:authority-unreachable") and "127.0.0.1" in answer["detail"]
 

@@ -170,6 +170,7 @@ def test_a_request_that_will_not_wait_gets_an_honest_503_and_the_next_one_a_new_
 def test_while_the_authority_fails_after_a_sleep_apps_hear_why_and_then_get_a_new_token(sandbox, device):
     sandbox.fault("status", status=503)
     device.sleep(LONG_SLEEP)
+    device.await_failure()
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         status, answer = device.app.token("?wait=1")
