@@ -27,6 +27,8 @@ PROGRAMS = "/opt/fob"
 SYSTEM_CALLS = ("@keyring bpf perf_event_open memfd_secret landlock_create_ruleset landlock_add_rule "
                 "landlock_restrict_self")
 TPM_PORT = 2321
+# It runs when the processor is idle, which may be never while other tests are busy, and the boot waits for it.
+BOOT_PARAMETERS = ["systemd.mask=e2scrub_reap.service"]
 # nspawn looks at the host's cgroups, which a chroot may not have mounted: then in a mount namespace of its own.
 # All machines share the control groups below the one they are started in: two that had a fob.service at a time removed
 # it from each other. So each is started in one of its own, where there may be such.
@@ -121,7 +123,7 @@ class Machine:
             [*WITH_CGROUPS, self.name, "setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--machine={self.name}",
              *storage, f"--bind-ro={BIN}:{PROGRAMS}", "--boot", "--register=no",
              "--keep-unit", "--private-network", "--console=pipe", "--capability=all",
-             f"--system-call-filter={SYSTEM_CALLS}", *settings],
+             f"--system-call-filter={SYSTEM_CALLS}", *settings, *BOOT_PARAMETERS],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console,
             env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
         try:
