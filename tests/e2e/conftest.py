@@ -1,11 +1,24 @@
+import shutil
+import tempfile
+
 import pytest
 
 from fleet import Operator
 from fob import Installation, Sandbox
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     config.addinivalue_line("markers", "native: measures or traces a process, which a sanitizer's runtime would falsify")
+    # Below the directory that pytest has for all its runs, each one that starts would close to other users what tests
+    # have opened to them.
+    config.option.basetemp = config.option.basetemp or tempfile.mkdtemp(prefix="pytest-")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """What failed is kept to be looked at."""
+    if exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(session.config.option.basetemp, ignore_errors=True)
 
 
 @pytest.fixture

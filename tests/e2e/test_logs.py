@@ -91,11 +91,11 @@ def told(enrolled, journal):
 
 def refused_to_nobody(installation):
     """An app of another user asks; it is told that it may not."""
+    for path in (installation.directory, *installation.directory.parents):
+        if str(path).startswith("/tmp/pytest"):
+            path.chmod(0o755)
+
     def status():
-        # Another run of pytest closes the directory above them all.
-        for path in (installation.directory, *installation.directory.parents):
-            if str(path).startswith("/tmp/pytest"):
-                path.chmod(0o755)
         done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", installation.app.path,
                                "http://fob/v1/token?profile=prod-query"], capture_output=True, text=True, check=False, **NOBODY)
         return done.stdout
