@@ -339,8 +339,9 @@ def test_a_unit_that_cannot_start_is_a_locked_store_and_keeps_no_machine_busy(de
         assert broken["last_error"]["kind"] == "store-locked", broken
         # It asks again and again, and while the unit is being started, it has no status.
         device.must("systemctl", "stop", "fobd")
-        wait_until(lambda: device.must("systemctl", "show", "--property=ExecMainStatus", "--value", service).strip() == "243",
-                   "why it was not started is said")
+        wait_until(lambda: "activ" not in device.must("systemctl", "show", "--property=ActiveState", "--value", service).replace("inactive", ""),
+                   "it is being started no more")
+        assert device.must("systemctl", "show", "--property=ExecMainStatus", "--value", service).strip() == "243"
         before = device.failures(service)
         for _ in range(10):
             assert device.ask("broken", [request("broken")])[0] in CLOSED
